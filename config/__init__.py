@@ -1,0 +1,1 @@
+"""The frame: settings, addresses, the queue, the schedule and health."""

@@ -1,0 +1,11 @@
+"""Every setting of AgentLedger, one file a topic; the environment's part is listed in `.env.example`."""
+
+from config.settings.admin import *
+from config.settings.api import *
+from config.settings.apps import *
+from config.settings.databases import *
+from config.settings.jobs import *
+from config.settings.limits import *
+from config.settings.logs import *
+from config.settings.security import *
+from config.settings.web import *

@@ -1,0 +1,30 @@
+"""How the REST API authenticates, renders, paginates and documents itself."""
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "sessions_app.api.authentication.ApiKeyAuthentication",
+        "config.shared.api.authentication.StaffSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["sessions_app.api.permissions.RolePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["config.shared.api.renderers.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.shared.api.parsers.OrjsonParser"],
+    "DEFAULT_PAGINATION_CLASS": "config.shared.api.pagination.LedgerCursorPagination",
+    "DEFAULT_FILTER_BACKENDS": [
+        "config.shared.api.filters.StrictFilterBackend",
+        "config.shared.api.filters.StableOrderingFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.shared.api.problems.problem_response",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "AgentLedger API",
+    "DESCRIPTION": "The system of record for AI agents: sessions, history, cost and configuration.",
+    "VERSION": "0.1.0",
+    "SCHEMA_PATH_PREFIX": r"/api/",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}

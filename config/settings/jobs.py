@@ -1,0 +1,44 @@
+"""Celery: the same code on the embedded broker (files in DATA_DIR) and on Redis or RabbitMQ."""
+
+from config.env import env
+from config.settings.databases import DATA_DIR, REDIS_URL
+
+CELERY_BROKER_URL = (
+    env.str("CELERY_BROKER_URL", default="") or REDIS_URL or "filesystem://"
+)
+EMBEDDED_BROKER = CELERY_BROKER_URL.startswith("filesystem:")
+BROKER_DIR = DATA_DIR / "broker"
+# Longer than any job may run: a message that is not acknowledged by then is given to another worker.
+VISIBILITY_TIMEOUT_SECONDS = 600
+
+
+def _transport_options() -> dict[str, object]:
+    if EMBEDDED_BROKER:
+        queue = BROKER_DIR / "queue"
+        return {
+            "data_folder_in": str(queue),
+            "data_folder_out": str(queue),
+            "control_folder": str(BROKER_DIR / "control"),
+            "polling_interval": 0.02,
+        }
+    if CELERY_BROKER_URL.startswith("amqp"):
+        return {"confirm_publish": True}
+    return {"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS}
+
+
+CELERY_BROKER_TRANSPORT_OPTIONS = _transport_options()
+CELERY_VISIBILITY_TIMEOUT = VISIBILITY_TIMEOUT_SECONDS
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# What a worker prints goes through the same structured log as everything else.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+DJANGO_CELERY_BEAT_TZ_AWARE = True

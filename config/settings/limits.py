@@ -1,0 +1,10 @@
+"""Sizes and times that the product keeps to, each one a setting of the environment."""
+
+from config.env import env
+
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=64 * 1024 * 1024)
+MAX_RECORD_BYTES = env.int("MAX_RECORD_BYTES", default=8 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+SESSION_TTL = env.int("SESSION_TTL", default=3600)
+CLEANUP_INTERVAL = env.int("CLEANUP_INTERVAL", default=300)
