@@ -15,17 +15,11 @@ def secrets_are_given(**_: Any) -> list[CheckMessage]:
     # The wrapper of the settings raises on an empty SECRET_KEY; the value behind it can be looked at.
     if not settings._wrapped.SECRET_KEY:
         messages.append(
-            Error(
-                "SECRET_KEY is not set.",
-                hint="Set SECRET_KEY or SECRET_KEY_FILE.",
-                id="agentledger.E001",
-            )
+            Error("SECRET_KEY is not set.", hint="Set SECRET_KEY or SECRET_KEY_FILE.", id="agentledger.E001")
         )
     if not settings.FIELD_ENCRYPTION_KEYS:
         hint = "Set FIELD_ENCRYPTION_KEYS or FIELD_ENCRYPTION_KEYS_FILE to id:base64 of 32 random bytes."
-        messages.append(
-            Error("FIELD_ENCRYPTION_KEYS is not set.", hint=hint, id="agentledger.E002")
-        )
+        messages.append(Error("FIELD_ENCRYPTION_KEYS is not set.", hint=hint, id="agentledger.E002"))
     return messages
 
 
@@ -38,13 +32,7 @@ def sqlite_is_on_a_local_disk(**_: Any) -> list[CheckMessage]:
     if kind is None:
         return []
     hint = "Set DATA_DIR to a folder on a local disk, or DATABASE_URL to PostgreSQL or MariaDB."
-    return [
-        Error(
-            f"The SQLite database is on a network file system ({kind}).",
-            hint=hint,
-            id="agentledger.E003",
-        )
-    ]
+    return [Error(f"The SQLite database is on a network file system ({kind}).", hint=hint, id="agentledger.E003")]
 
 
 @register(Tags.security, deploy=True)
@@ -53,10 +41,4 @@ def broker_is_a_server(**_: Any) -> list[CheckMessage]:
     if settings.EMBEDDED_DATABASE or not settings.EMBEDDED_BROKER:
         return []
     hint = "Set REDIS_URL or CELERY_BROKER_URL."
-    return [
-        Warning(
-            "The embedded broker is used with a database server.",
-            hint=hint,
-            id="agentledger.W001",
-        )
-    ]
+    return [Warning("The embedded broker is used with a database server.", hint=hint, id="agentledger.W001")]

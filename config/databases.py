@@ -18,9 +18,7 @@ def sqlite_journal_mode(version: tuple[int, ...] = sqlite3.sqlite_version_info) 
     return "wal" if version >= FIRST_SAFE_WAL_VERSION else "delete"
 
 
-def database_settings(
-    config: dict[str, Any], query_timeout: float, connect_timeout: int
-) -> dict[str, Any]:
+def database_settings(config: dict[str, Any], query_timeout: float, connect_timeout: int) -> dict[str, Any]:
     """Complete the entry of DATABASES that was read from DATABASE_URL.
 
     `query_timeout` and `connect_timeout` are seconds; 0 means without a limit.
@@ -31,21 +29,11 @@ def database_settings(
         return {**config, "OPTIONS": {**_sqlite_options(), **options}}
     served = {**config, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if engine.endswith("postgresql"):
-        return {
-            **served,
-            "OPTIONS": {
-                **_postgresql_options(query_timeout, connect_timeout),
-                **options,
-            },
-        }
+        return {**served, "OPTIONS": {**_postgresql_options(query_timeout, connect_timeout), **options}}
     _use_pymysql_when_alone()
     # Text that people search is compared without regard to case; ids carry a binary collation of their own.
     test = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_520_nopad_ci"}
-    return {
-        **served,
-        "OPTIONS": {**_mariadb_options(query_timeout, connect_timeout), **options},
-        "TEST": test,
-    }
+    return {**served, "OPTIONS": {**_mariadb_options(query_timeout, connect_timeout), **options}, "TEST": test}
 
 
 def _sqlite_options() -> dict[str, Any]:

@@ -19,8 +19,6 @@ def data_dir() -> Path:
 
     A relative value is taken from the project's folder, so that commands find the same store wherever they are started.
     """
-    path = (
-        BASE_DIR / Path(env.str("DATA_DIR", default="var") or "var").expanduser()
-    ).resolve()
+    path = (BASE_DIR / Path(env.str("DATA_DIR", default="var") or "var").expanduser()).resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path

@@ -4,20 +4,7 @@ import os
 from pathlib import Path
 
 NETWORK_FILESYSTEMS = frozenset(
-    {
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "afs",
-        "ncpfs",
-        "9p",
-        "ceph",
-        "glusterfs",
-        "lustre",
-        "fuse.sshfs",
-    }
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "9p", "ceph", "glusterfs", "lustre", "fuse.sshfs"}
 )
 MOUNTS = Path("/proc/self/mounts")
 
@@ -29,9 +16,7 @@ def network_filesystem(path: str | Path) -> str | None:
     """
     if ":memory:" in str(path) or "mode=memory" in str(path) or not MOUNTS.exists():
         return None
-    kind = filesystem_type(
-        Path(path), MOUNTS.read_text(encoding="utf-8", errors="replace")
-    )
+    kind = filesystem_type(Path(path), MOUNTS.read_text(encoding="utf-8", errors="replace"))
     return kind if kind in NETWORK_FILESYSTEMS else None
 
 

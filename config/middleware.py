@@ -24,9 +24,7 @@ class DatabaseAway:
         except (OperationalError, InterfaceError) as error:
             return self._answer(request, error)
 
-    def process_exception(
-        self, request: HttpRequest, exception: Exception
-    ) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Turn the failure of the database into an answer, and leave every other exception alone."""
         if isinstance(exception, OperationalError | InterfaceError):
             return self._answer(request, exception)
@@ -41,19 +39,10 @@ class DatabaseAway:
 class ContentSecurityPolicyByPath(CSPMiddleware):
     """The strict policy of the settings, or the one that CSP_BY_PREFIX names for the path."""
 
-    def get_policy_parts(
-        self, request, response, report_only: bool = False
-    ) -> PolicyParts:
+    def get_policy_parts(self, request, response, report_only: bool = False) -> PolicyParts:
         """Take the prefix's policy unless the view has set its own."""
         parts = super().get_policy_parts(request, response, report_only)
         if not report_only and parts.config is None:
             policies = settings.CSP_BY_PREFIX.items()
-            parts.config = next(
-                (
-                    policy
-                    for prefix, policy in policies
-                    if request.path.startswith(prefix)
-                ),
-                None,
-            )
+            parts.config = next((policy for prefix, policy in policies if request.path.startswith(prefix)), None)
         return parts

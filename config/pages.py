@@ -23,47 +23,26 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _answer(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
 
 
-def bad_request(
-    request: HttpRequest, exception: Exception | None = None
-) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer 400 for what Django itself refuses, such as a host that is not allowed."""
-    return _answer(
-        request, HTTPStatus.BAD_REQUEST, "The request could not be understood."
-    )
+    return _answer(request, HTTPStatus.BAD_REQUEST, "The request could not be understood.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 without a trace of the code."""
-    return _answer(
-        request,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "Something went wrong; the log says what.",
-    )
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong; the log says what.")
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Answer 503 with Retry-After: the database is away for the moment."""
-    response = _answer(
-        request,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "The database is not available; please try again.",
-    )
+    response = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "The database is not available; please try again.")
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
 def _answer(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse:
     if request.path.startswith("/api/"):
-        problem = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": detail,
-        }
-        return JsonResponse(
-            problem, status=status, content_type="application/problem+json"
-        )
+        problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+        return JsonResponse(problem, status=status, content_type="application/problem+json")
     # The page needs neither the database nor a login, so that it can be shown while those are broken.
-    return render(
-        None, "error.html", {"status": status, "detail": detail}, status=status
-    )
+    return render(None, "error.html", {"status": status, "detail": detail}, status=status)

@@ -18,14 +18,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path(
-        "api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"
-    ),
-    *[
-        path("api/", include(f"{app}.api.urls"))
-        for app in API_APPS
-        if find_spec(f"{app}.api.urls")
-    ],
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    *[path("api/", include(f"{app}.api.urls")) for app in API_APPS if find_spec(f"{app}.api.urls")],
     re_path(r"^api/(?P<path>.*)$", pages.api_not_found),
 ]
 

@@ -6,24 +6,14 @@ from config.env import data_dir, env
 DATA_DIR = data_dir()
 QUERY_TIMEOUT = env.float("QUERY_TIMEOUT", default=10.0)
 CONNECT_TIMEOUT = env.int("CONNECT_TIMEOUT", default=30)
-DATABASE_URL = (
-    env.str("DATABASE_URL", default="")
-    or f"sqlite:///{DATA_DIR / 'agentledger.sqlite3'}"
-)
+DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA_DIR / 'agentledger.sqlite3'}"
 REDIS_URL = env.str("REDIS_URL", default="")
 
-DATABASES = {
-    "default": database_settings(
-        env.db_url_config(DATABASE_URL), QUERY_TIMEOUT, CONNECT_TIMEOUT
-    )
-}
+DATABASES = {"default": database_settings(env.db_url_config(DATABASE_URL), QUERY_TIMEOUT, CONNECT_TIMEOUT)}
 EMBEDDED_DATABASE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 
 CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-    }
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }

@@ -25,16 +25,11 @@ LOGGING = {
     "formatters": {
         "structured": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_RENDERERS,
-            ],
+            "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_RENDERERS],
             "foreign_pre_chain": _SHARED_PROCESSORS,
         }
     },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "structured"}
-    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # Django gives this logger handlers of its own; ours answers for all of them.
@@ -44,10 +39,7 @@ LOGGING = {
 }
 
 structlog.configure(
-    processors=[
-        *_SHARED_PROCESSORS,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ],
+    processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
     logger_factory=structlog.stdlib.LoggerFactory(),
     wrapper_class=structlog.stdlib.BoundLogger,
     cache_logger_on_first_use=True,

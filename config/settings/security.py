@@ -20,9 +20,7 @@ def _secret(name: str, file_name: str, make) -> str:
 SECRET_KEY = _secret("SECRET_KEY", "secret_key", new_secret_key)
 FIELD_ENCRYPTION_KEYS = [
     key.strip()
-    for key in _secret(
-        "FIELD_ENCRYPTION_KEYS", "field_encryption_keys", new_field_key
-    ).split(",")
+    for key in _secret("FIELD_ENCRYPTION_KEYS", "field_encryption_keys", new_field_key).split(",")
     if key.strip()
 ]
 
@@ -43,10 +41,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -81,7 +76,4 @@ CONTENT_SECURITY_POLICY = {
 }
 # Unfold runs on Alpine.js, which evaluates expressions, and both it and Swagger write style attributes.
 _STYLED = {**CONTENT_SECURITY_POLICY["DIRECTIVES"], "style-src": [SELF, UNSAFE_INLINE]}
-CSP_BY_PREFIX = {
-    "/admin/": {**_STYLED, "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE]},
-    "/api/docs/": _STYLED,
-}
+CSP_BY_PREFIX = {"/admin/": {**_STYLED, "script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE]}, "/api/docs/": _STYLED}

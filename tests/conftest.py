@@ -1,0 +1,139 @@
+"""The tests' surroundings: an environment of their own, and the cast that every test speaks about."""
+
+import atexit
+import base64
+import os
+import shutil
+import tempfile
+from datetime import UTC, datetime
+
+import pytest
+
+
+def _surroundings() -> None:
+    """Give the tests their own folder and secrets before Django reads its settings.
+
+    Nothing of the developer's `.env` or store is used. DATABASE_URL is taken from outside, for the runs on
+    PostgreSQL and MariaDB; without it the tests run on SQLite.
+    """
+    folder = tempfile.mkdtemp(prefix="agentledger-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="config.settings",
+        ENV_FILE="",
+        DATA_DIR=folder,
+        SECRET_KEY="a key for tests only, which protects nothing at all",
+        FIELD_ENCRYPTION_KEYS="t1:" + base64.b64encode(b"for tests only, 32 bytes of key.").decode("ascii"),
+        ALLOWED_HOSTS="localhost,127.0.0.1,[::1],testserver",
+        LOG_LEVEL="WARNING",
+    )
+    for name in ("REDIS_URL", "CELERY_BROKER_URL", "HTTPS", "DEBUG"):
+        os.environ.pop(name, None)
+
+
+_surroundings()
+
+NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment at which the tests take place."""
+    return NOW
+
+
+@pytest.fixture
+def project(db):
+    """The default project, which every installation has."""
+    from sessions_app.models import Project
+
+    return Project.objects.get(slug="default")
+
+
+@pytest.fixture
+def other_project(db):
+    """Another team's project, behind the wall."""
+    from sessions_app.models import Project
+
+    return Project.objects.create(slug="other", name="Another team")
+
+
+def _client_with_key(project, name: str, role: str):
+    """Return an API client that carries a fresh key of the project; the key is made at the real time of the run."""
+    from sessions_app.services.api_keys import api_key_create
+
+    from tests.clients import ApiClient
+
+    _key, token = api_key_create(project=project, name=name, role=role, now=NOW)
+    return ApiClient(token)
+
+
+@pytest.fixture
+def owner(project):
+    """Holds an admin key of the default project."""
+    return _client_with_key(project, "owner", "admin")
+
+
+@pytest.fixture
+def operator(project):
+    """Holds an operator key: everything in its project but secrets."""
+    return _client_with_key(project, "operator", "operator")
+
+
+@pytest.fixture
+def agent(project):
+    """Holds an agent key: writes and reads its project's records."""
+    return _client_with_key(project, "agent", "agent")
+
+
+@pytest.fixture
+def reader(project):
+    """Holds a reader key: reads, with contents masked."""
+    return _client_with_key(project, "reader", "reader")
+
+
+@pytest.fixture
+def outsider(other_project):
+    """Holds an admin key of another project, and must see nothing of this one."""
+    return _client_with_key(other_project, "outsider", "admin")
+
+
+@pytest.fixture
+def anonymous():
+    """Has no key and no login."""
+    from tests.clients import ApiClient
+
+    return ApiClient()
+
+
+def _staff_client(username: str, *, group: str | None = None, superuser: bool = False):
+    """Return a browser that is logged in as a member of staff."""
+    from django.contrib.auth.models import Group
+    from django.test import Client
+    from sessions_app.models import StaffUser
+
+    user = StaffUser.objects.create_user(username=username, is_staff=True, is_superuser=superuser)
+    if group:
+        user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.user = user
+    return client
+
+
+@pytest.fixture
+def analyst(db):
+    """A member of staff who reads with contents masked."""
+    return _staff_client("analyst", group="Analyst")
+
+
+@pytest.fixture
+def auditor(db):
+    """A member of staff who reads the audit log."""
+    return _staff_client("auditor", group="Auditor")
+
+
+@pytest.fixture
+def staff_admin(db):
+    """A member of staff who may do everything."""
+    return _staff_client("staff_admin", superuser=True)
