@@ -1,0 +1,1 @@
+"""The sum: what the facts add up to."""

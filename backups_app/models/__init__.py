@@ -1,0 +1,5 @@
+"""The tables of the keep."""
+
+from backups_app.models.imports import ImportFinding, ImportRun
+
+__all__ = ["ImportFinding", "ImportRun"]

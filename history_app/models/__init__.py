@@ -1,0 +1,22 @@
+"""The tables of the past: one model per kind of fact."""
+
+from history_app.models.calls import LLMCall, ToolCall
+from history_app.models.facts import Fact, FactQuerySet
+from history_app.models.measures import ErrorRecord, Metric
+from history_app.models.messages import Message
+from history_app.models.tasks import Subtask, Task
+from history_app.models.usage import MAX_TOKENS, TokenUsage
+
+__all__ = [
+    "MAX_TOKENS",
+    "ErrorRecord",
+    "Fact",
+    "FactQuerySet",
+    "LLMCall",
+    "Message",
+    "Metric",
+    "Subtask",
+    "Task",
+    "TokenUsage",
+    "ToolCall",
+]

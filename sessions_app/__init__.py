@@ -1,0 +1,1 @@
+"""The present: who works, with what settings and knowledge, and where the work stands now."""

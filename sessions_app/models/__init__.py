@@ -1,0 +1,30 @@
+"""The tables of the present."""
+
+from sessions_app.models.access import ApiKey, AuditChain, AuditEntry
+from sessions_app.models.accounts import Project, StaffUser
+from sessions_app.models.configuration import ProviderKey, SystemConfig, UserConfig
+from sessions_app.models.knowledge import Document, KnowledgeSource
+from sessions_app.models.residency import AgentResidency
+from sessions_app.models.sessions import Session, SessionActivity, SessionLabel
+from sessions_app.models.states import SessionState
+from sessions_app.models.workflows import Workflow, WorkflowRun
+
+__all__ = [
+    "AgentResidency",
+    "ApiKey",
+    "AuditChain",
+    "AuditEntry",
+    "Document",
+    "KnowledgeSource",
+    "Project",
+    "ProviderKey",
+    "Session",
+    "SessionActivity",
+    "SessionLabel",
+    "SessionState",
+    "StaffUser",
+    "SystemConfig",
+    "UserConfig",
+    "Workflow",
+    "WorkflowRun",
+]
