@@ -1,6 +1,7 @@
 """The frame's own app: registers checks and the Celery application when Django starts."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class ConfigConfig(AppConfig):
@@ -10,5 +11,8 @@ class ConfigConfig(AppConfig):
     verbose_name = "AgentLedger"
 
     def ready(self) -> None:
-        """Load the system checks, the migration time limits and the Celery application."""
+        """Load the system checks, the migration time limits and the Celery application, and teach SQLite exact sums."""
         from config import celery, checks, migration_limits  # noqa: F401
+        from config.shared.fields import register_exact_sum
+
+        connection_created.connect(register_exact_sum, dispatch_uid="exact_sum")

@@ -1,37 +1,8 @@
-"""The tests' surroundings: an environment of their own, and the cast that every test speaks about."""
+"""The cast that every test speaks about."""
 
-import atexit
-import base64
-import os
-import shutil
-import tempfile
 from datetime import UTC, datetime
 
 import pytest
-
-
-def _surroundings() -> None:
-    """Give the tests their own folder and secrets before Django reads its settings.
-
-    Nothing of the developer's `.env` or store is used. DATABASE_URL is taken from outside, for the runs on
-    PostgreSQL and MariaDB; without it the tests run on SQLite.
-    """
-    folder = tempfile.mkdtemp(prefix="agentledger-tests-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.update(
-        DJANGO_SETTINGS_MODULE="config.settings",
-        ENV_FILE="",
-        DATA_DIR=folder,
-        SECRET_KEY="a key for tests only, which protects nothing at all",
-        FIELD_ENCRYPTION_KEYS="t1:" + base64.b64encode(b"for tests only, 32 bytes of key.").decode("ascii"),
-        ALLOWED_HOSTS="localhost,127.0.0.1,[::1],testserver",
-        LOG_LEVEL="WARNING",
-    )
-    for name in ("REDIS_URL", "CELERY_BROKER_URL", "HTTPS", "DEBUG"):
-        os.environ.pop(name, None)
-
-
-_surroundings()
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
@@ -45,9 +16,9 @@ def now() -> datetime:
 @pytest.fixture
 def project(db):
     """The default project, which every installation has."""
-    from sessions_app.models import Project
+    from tests.factories import default_project
 
-    return Project.objects.get(slug="default")
+    return default_project()
 
 
 @pytest.fixture
@@ -61,7 +32,6 @@ def other_project(db):
 def _client_with_key(project, name: str, role: str):
     """Return an API client that carries a fresh key of the project; the key is made at the real time of the run."""
     from sessions_app.services.api_keys import api_key_create
-
     from tests.clients import ApiClient
 
     _key, token = api_key_create(project=project, name=name, role=role, now=NOW)
@@ -110,6 +80,7 @@ def _staff_client(username: str, *, group: str | None = None, superuser: bool = 
     """Return a browser that is logged in as a member of staff."""
     from django.contrib.auth.models import Group
     from django.test import Client
+
     from sessions_app.models import StaffUser
 
     user = StaffUser.objects.create_user(username=username, is_staff=True, is_superuser=superuser)

@@ -91,8 +91,12 @@ class ExactDecimalField(models.DecimalField):
         del kwargs["max_digits"], kwargs["decimal_places"]
         return name, path, args, kwargs
 
-    def db_type(self, connection: Any) -> str | None:
-        return "text" if connection.vendor == "sqlite" else super().db_type(connection)
+    def get_internal_type(self) -> str:
+        # Not "DecimalField": SQLite's own converter for that expects a float.
+        return "ExactDecimalField"
+
+    def db_type(self, connection: Any) -> str:
+        return "text" if connection.vendor == "sqlite" else f"numeric({EXACT_DIGITS}, {EXACT_PLACES})"
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         number = exact(value)

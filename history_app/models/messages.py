@@ -46,7 +46,7 @@ class Message(Fact):
             ),
         ]
         indexes = [
-            # The list over all sessions, and a period of it; role= filters along it (few roles, so no index of its own).
+            # The list over all sessions, and a period of it; role= filters along it (roles are few).
             models.Index(fields=["project", "timestamp", "id"], name="message_by_time"),
         ]
 
