@@ -1,0 +1,1 @@
+"""The ground that every app's REST API stands on."""

@@ -1,0 +1,125 @@
+"""Serializers: strict on the way in, fast and masked where need be on the way out."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from config.shared.api import fields
+from config.shared.fields import ExactDecimalField, JSONTextField
+
+MASK = "********"
+_JSON_OPTIONS = ("required", "allow_null", "read_only", "help_text")
+# What these hold is shown as it is: the renderer writes times and numbers itself.
+_AS_IT_IS = (
+    fields.TextValue,
+    fields.IntegerValue,
+    fields.NumberValue,
+    fields.BooleanValue,
+    fields.InstantValue,
+    fields.ChoiceValue,
+    fields.JsonValue,
+    serializers.CharField,
+    serializers.IntegerField,
+    serializers.FloatField,
+    serializers.DateTimeField,
+    serializers.ReadOnlyField,
+)
+
+
+class StrictInput(serializers.Serializer):
+    """Refuses fields it does not know, and hides `Meta.masked_fields` from callers who may not see contents."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the validated values. Raises ValidationError that names each unknown field."""
+        if isinstance(data, Mapping):
+            unknown = [key for key in data if key not in self.fields]
+            if unknown:
+                raise serializers.ValidationError({str(key): [_("There is no such field.")] for key in unknown})
+        return super().to_internal_value(data)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Return the row as the caller may see it."""
+        return {name: read(instance) for name, read in self._readers}
+
+    @cached_property
+    def _readers(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        hidden = self._hidden_fields
+        readers = [(field.field_name, _reader(field)) for field in self._readable_fields]
+        return [(name, _masking(read) if name in hidden else read) for name, read in readers]
+
+    @property
+    def _hidden_fields(self) -> frozenset[str]:
+        caller = getattr(self.context.get("view"), "caller", None)
+        if caller is None or caller.can_see_contents:
+            return frozenset()
+        return frozenset(getattr(getattr(self, "Meta", None), "masked_fields", ()))
+
+
+class LedgerSerializer(StrictInput, serializers.ModelSerializer):
+    """Base of the serializers of models: JSON types are taken exactly, see config.shared.api.fields."""
+
+    serializer_choice_field = fields.ChoiceValue
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: fields.TextValue,
+        models.TextField: fields.TextValue,
+        models.IntegerField: fields.IntegerValue,
+        models.BigIntegerField: fields.IntegerValue,
+        models.PositiveIntegerField: fields.IntegerValue,
+        models.PositiveSmallIntegerField: fields.IntegerValue,
+        models.PositiveBigIntegerField: fields.IntegerValue,
+        models.AutoField: fields.IntegerValue,
+        models.FloatField: fields.NumberValue,
+        models.BooleanField: fields.BooleanValue,
+        models.DateTimeField: fields.InstantValue,
+        JSONTextField: fields.JsonValue,
+        ExactDecimalField: fields.MoneyValue,
+    }
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        """Choose the field by the model's: JSON documents by the default that they have."""
+        field_class, kwargs = super().build_standard_field(field_name, model_field)
+        if isinstance(model_field, JSONTextField):
+            shapes = {dict: fields.JsonObject, list: fields.JsonArray}
+            field_class = shapes.get(model_field.default, fields.JsonValue)
+            kwargs = {name: kwargs[name] for name in _JSON_OPTIONS if name in kwargs}
+        return field_class, kwargs
+
+
+def _reader(field: serializers.Field) -> Callable[[Any], Any]:
+    if type(field) not in (*_AS_IT_IS, fields.JsonObject, fields.JsonArray):
+        return _through(field)
+    if len(field.source_attrs) == 1:
+        return attrgetter(field.source_attrs[0])
+    return _path(field.source_attrs)
+
+
+def _path(steps: list[str]) -> Callable[[Any], Any]:
+    def read(instance: Any) -> Any:
+        for step in steps:
+            if instance is None:
+                return None
+            instance = getattr(instance, step)
+        return instance
+
+    return read
+
+
+def _through(field: serializers.Field) -> Callable[[Any], Any]:
+    def read(instance: Any) -> Any:
+        try:
+            value = field.get_attribute(instance)
+        except serializers.SkipField:
+            return None
+        return None if value is None else field.to_representation(value)
+
+    return read
+
+
+def _masking(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda instance: None if read(instance) is None else MASK
