@@ -13,9 +13,24 @@ from django.core.management import call_command
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("sessions_app", "history_app", "analytics_app", "backups_app")
 TOP = {
-    ".ci", ".env.example", ".gitattributes", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "LICENSE",
-    "Makefile", "README.md", "docs", "manage.py", "pyproject.toml", "requirements", "templates", "tests", "config", *APPS,
-}  # fmt: skip
+    ".ci",
+    ".env.example",
+    ".gitattributes",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "docs",
+    "manage.py",
+    "pyproject.toml",
+    "requirements",
+    "templates",
+    "tests",
+    "config",
+    *APPS,
+}
 LONGEST_FILE = 400
 LONGEST_TEST = 600
 LONGEST_FUNCTION = 50
@@ -112,7 +127,9 @@ def test_no_file_carries_an_address_of_a_package_index_or_a_path_of_a_machine():
     found = [
         _name(path)
         for path in _tracked()
-        if path.suffix in readable and path != Path(__file__) and path.is_file()
+        if path.suffix in readable
+        and path != Path(__file__)
+        and path.is_file()
         and forbidden.search(path.read_text(encoding="utf-8", errors="replace"))
-    ]  # fmt: skip
+    ]
     assert not found

@@ -1,0 +1,143 @@
+"""Bringing in an old store, beside parsing it with orjson and COPYing the same rows into the same tables."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from tests.bench import store as stores
+from tests.bench.report import Line
+
+MEMORY_GOAL_MB = 300
+ROOT = Path(__file__).resolve().parents[2]
+FACT = ("project_id", "session_id", "record_id", "timestamp", "metadata")
+TABLES = {
+    "message": ("history_app_message", (*FACT, "sequence", "role", "content")),
+    "tool_call": (
+        "history_app_toolcall",
+        (*FACT, "tool_name", "tool_input", "tool_output", "status", "error_message", "execution_time"),
+    ),
+    "llm": (
+        "history_app_llmcall",
+        (*FACT, "request_id", "response_record_id", "model", "provider", "messages", "response", "response_time"),
+    ),
+    "token_usage": (
+        "history_app_tokenusage",
+        (
+            *FACT,
+            "user_id",
+            "model",
+            "provider",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+            "source",
+            "cost_status",
+        ),
+    ),
+    "error": ("history_app_errorrecord", (*FACT, "error_id", "error_type", "error_message", "stack_trace", "severity")),
+}
+
+
+def measure(*, folder: Path, store: str | None, sessions: int) -> list[Line]:
+    """Import the store by the command, then the same rows raw (PostgreSQL only); rates are history records a second."""
+    source = Path(store) if store else stores.make(folder / "store", sessions)
+    seconds, records = _ours(source)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    memory = Line("import, peak memory", used, MEMORY_GOAL_MB, "MB", "<= 1", "limit is the goal in MB")
+    if connection.vendor != "postgresql":
+        return [
+            Line("import", records / seconds, 0, "records/s", "", "the raw limit is measured on PostgreSQL"),
+            memory,
+        ]
+    raw_seconds, raw_records = _raw(source)
+    note = f"{records:,} records; limit: orjson + COPY into copies of the same tables"
+    return [Line("import", records / seconds, raw_records / raw_seconds, "records/s", ">= 0.33", note), memory]
+
+
+def _ours(source: Path) -> tuple[float, int]:
+    command = [sys.executable, "manage.py", "import_legacy", str(source), "--json"]
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ}, check=False)
+    taken = time.perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
+    kinds: dict[str, dict[str, int]] = json.loads(done.stdout)["kinds"]
+    told = {"message", "tool_call", "llm_request", "llm_response", "token_usage", "cost", "error"}
+    return taken, sum(counts["read"] for kind, counts in kinds.items() if kind in told)
+
+
+def _raw(source: Path) -> tuple[float, int]:
+    with connection.cursor() as cursor:
+        for table, _columns in TABLES.values():
+            cursor.execute(f"CREATE TABLE raw_{table} (LIKE {table} INCLUDING ALL)")
+    start = time.perf_counter()
+    rows: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in TABLES}
+    records = 0
+    for number, path in enumerate(sorted((source / "history").rglob("*.jsonl")), 1):
+        if not path.name.startswith("aggregated_"):
+            records += _read(path, number, rows)
+        if sum(map(len, rows.values())) > 20_000:
+            _copy(rows)
+    _copy(rows)
+    return time.perf_counter() - start, records
+
+
+def _read(path: Path, session: int, rows: dict[str, list[tuple[Any, ...]]]) -> int:
+    requests: list[dict[str, Any]] = []
+    lines = [line for line in path.read_bytes().split(b"\n") if line]
+    for sequence, line in enumerate(lines, 1):
+        record = orjson.loads(line)
+        kind = record["record_type"]
+        if kind == "llm_request":
+            requests.append(record)
+        elif kind == "llm_response":
+            rows["llm"].append(_row(kind, {**requests.pop(0), "answer": record}, session, sequence))
+        elif kind in rows:
+            rows[kind].append(_row(kind, record, session, sequence))
+    return len(lines)
+
+
+def _text(value: Any) -> str | None:
+    return orjson.dumps(value).decode() if value else None
+
+
+def _row(kind: str, r: dict[str, Any], session: int, sequence: int) -> tuple[Any, ...]:
+    fact = (1, session, r["record_id"], r["timestamp"], _text(r.get("metadata")))
+    if kind == "message":
+        content = r["content"] if isinstance(r["content"], str) else orjson.dumps(r["content"]).decode()
+        return (*fact, sequence, r["message_type"], content)
+    if kind == "tool_call":
+        return (
+            *fact,
+            r["tool_name"],
+            _text(r["tool_input"]),
+            _text(r["tool_output"]),
+            "success",
+            "",
+            r["execution_time"],
+        )
+    if kind == "llm_response":
+        answer = r["answer"]
+        joined = (r["record_id"], answer["record_id"], r["model"], r["provider"])
+        return (*fact, *joined, _text(r["messages"]), _text(answer["response"]), answer["response_time"])
+    if kind == "token_usage":
+        tokens = (r["prompt_tokens"], r["completion_tokens"], r["total_tokens"])
+        return (*fact, "", r["model"], "", *tokens, r["source"], "unknown")
+    return (*fact, r["error_id"], r["error_type"], r["error_message"], r["stack_trace"] or "", r["severity"])
+
+
+def _copy(rows: dict[str, list[tuple[Any, ...]]]) -> None:
+    with connection.cursor() as cursor:
+        for kind, (table, columns) in TABLES.items():
+            with cursor.copy(f"COPY raw_{table} ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in rows[kind]:
+                    copy.write_row(row)
+            rows[kind].clear()

@@ -1,0 +1,69 @@
+"""What a benchmark says: one line a work, ours beside the limit, printed and written down."""
+
+import platform
+import sqlite3
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measured work. `ours` and `limit` are medians of the same unit; `goal` is the bound on the ratio."""
+
+    work: str
+    ours: float
+    limit: float
+    unit: str
+    goal: str
+    note: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the limit."""
+        return self.ours / self.limit if self.limit else float("nan")
+
+    def cells(self) -> list[str]:
+        """Return the line as texts for a table."""
+        return [
+            self.work,
+            f"{self.ours:,.1f}",
+            f"{self.limit:,.1f}",
+            self.unit,
+            f"{self.ratio:.2f}",
+            self.goal,
+            self.note,
+        ]
+
+
+HEAD = ["work", "ours", "limit", "unit", "ratio", "goal", "note"]
+
+
+def median_ms(seconds: list[float]) -> float:
+    """Return the median of some durations, in milliseconds."""
+    return statistics.median(seconds) * 1000
+
+
+def table(lines: list[Line]) -> str:
+    """Return the lines as a Markdown table."""
+    rows = [HEAD, ["---"] * len(HEAD), *[line.cells() for line in lines]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def write(path: Path, sections: dict[str, list[Line]], *, scale: str) -> None:
+    """Write the benchmark page: where it was measured, how to repeat it, and every line."""
+    machine = (
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, SQLite {sqlite3.sqlite_version}"
+    )
+    parts = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench ARGS=--write`. Only the ratios count: ours and the limit are measured in turn, within",
+        "one run, on one small and noisy machine. The limit is the same rows without AgentLedger: a bare Django JSON",
+        "view, or orjson and COPY.",
+        "",
+        f"Machine: {machine}. Scale: {scale}.",
+    ]
+    for title, lines in sections.items():
+        parts += ["", f"## {title}", "", table(lines)]
+    path.write_text("\n".join(parts) + "\n", encoding="utf-8")
