@@ -3,17 +3,21 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 
 from config.filesystems import network_filesystem
 
+# `manage.py serve` runs the checks under this tag before it starts.
+OWN = "agentledger"
 
-@register(Tags.security)
+
+@register(OWN)
 def secrets_are_given(**_: Any) -> list[CheckMessage]:
     """Outside of the embedded default nothing makes secrets up: they must be given."""
     messages: list[CheckMessage] = []
     # The wrapper of the settings raises on an empty SECRET_KEY; the value behind it can be looked at.
-    if not settings._wrapped.SECRET_KEY:
+    if not settings._wrapped.SECRET_KEY:  # type: ignore[misc]
         messages.append(
             Error("SECRET_KEY is not set.", hint="Set SECRET_KEY or SECRET_KEY_FILE.", id="agentledger.E001")
         )
@@ -23,7 +27,7 @@ def secrets_are_given(**_: Any) -> list[CheckMessage]:
     return messages
 
 
-@register(Tags.database)
+@register(OWN)
 def sqlite_is_on_a_local_disk(**_: Any) -> list[CheckMessage]:
     """SQLite's locks do not hold on network file systems, and a database there gets corrupted."""
     if not settings.EMBEDDED_DATABASE:
@@ -41,4 +45,4 @@ def broker_is_a_server(**_: Any) -> list[CheckMessage]:
     if settings.EMBEDDED_DATABASE or not settings.EMBEDDED_BROKER:
         return []
     hint = "Set REDIS_URL or CELERY_BROKER_URL."
-    return [Warning("The embedded broker is used with a database server.", hint=hint, id="agentledger.W001")]
+    return [CheckWarning("The embedded broker is used with a database server.", hint=hint, id="agentledger.W001")]

@@ -26,7 +26,7 @@ def database_settings(config: dict[str, Any], query_timeout: float, connect_time
     engine = config["ENGINE"]
     options = dict(config.get("OPTIONS", {}))
     if engine.endswith("sqlite3"):
-        return {**config, "OPTIONS": {**_sqlite_options(), **options}}
+        return {**config, "CONN_MAX_AGE": 60, "OPTIONS": {**_sqlite_options(), **options}}
     served = {**config, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if engine.endswith("postgresql"):
         return {**served, "OPTIONS": {**_postgresql_options(query_timeout, connect_timeout), **options}}

@@ -23,17 +23,15 @@ def network_filesystem(path: str | Path) -> str | None:
 def filesystem_type(path: Path, mounts: str) -> str | None:
     """Return the type of the file system of `path`, judged by the longest mount point above it.
 
-    `mounts` is a table in the form of /proc/self/mounts: device, mount point, type and more, a mount a line.
+    `mounts` is a table in the form of /proc/self/mounts: device, mount point, type and more; a mount a line.
     """
     place = os.path.realpath(path)
     best, kind = "", None
     for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = fields[1].replace("\\040", " ")
+        _device, mounted, found, *_options = line.split(" ")
+        point = mounted.replace("\\040", " ")
         inside = place == point or place.startswith(point.rstrip("/") + "/")
         # Later lines hide earlier ones with the same mount point.
         if inside and len(point) >= len(best):
-            best, kind = point, fields[2]
+            best, kind = point, found
     return kind

@@ -32,7 +32,7 @@ def _publish(path: Path, value: str) -> None:
             return
         _sync_directory(path.parent)
     finally:
-        os.unlink(temporary)
+        Path(temporary).unlink()
 
 
 def _sync_directory(path: Path) -> None:

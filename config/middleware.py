@@ -12,7 +12,7 @@ logger = structlog.get_logger(__name__)
 
 
 class DatabaseAway:
-    """Answers 503 with Retry-After when a page could not reach the database (the API's own handler does it for itself)."""
+    """Answers 503 with Retry-After when a page could not reach the database; the API's own handler does it there."""
 
     def __init__(self, get_response):
         self.get_response = get_response

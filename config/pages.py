@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render, resolve_url
+from django.utils.translation import gettext as _
 
 RETRY_AFTER_SECONDS = 5
 
@@ -20,22 +21,22 @@ def api_not_found(request: HttpRequest, path: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer 404 in the form the caller reads."""
-    return _answer(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    return _answer(request, HTTPStatus.NOT_FOUND, _("There is nothing at this address."))
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer 400 for what Django itself refuses, such as a host that is not allowed."""
-    return _answer(request, HTTPStatus.BAD_REQUEST, "The request could not be understood.")
+    return _answer(request, HTTPStatus.BAD_REQUEST, _("The request could not be understood."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 without a trace of the code."""
-    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong; the log says what.")
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong; the log says what."))
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Answer 503 with Retry-After: the database is away for the moment."""
-    response = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "The database is not available; please try again.")
+    response = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, _("The database is not available; please try again."))
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 

@@ -43,7 +43,7 @@ def other_project(db):
 
 
 def _client_with_key(project, name: str, role: str):
-    """Return an API client that carries a fresh key of the project; the key is made at the real time of the run."""
+    """Return an API client that carries a fresh key of the project."""
     from sessions_app.services.api_keys import api_key_create
     from tests.clients import ApiClient
 
@@ -94,9 +94,10 @@ def _staff_client(username: str, *, group: str | None = None, superuser: bool = 
     from django.contrib.auth.models import Group
     from django.test import Client
 
-    from sessions_app.models import StaffUser
+    from sessions_app.models import Project, StaffUser
 
     user = StaffUser.objects.create_user(username=username, is_staff=True, is_superuser=superuser)
+    user.projects.add(Project.objects.get(slug="default"))
     if group:
         user.groups.add(Group.objects.get(name=group))
     client = Client()

@@ -1,4 +1,5 @@
 """Every setting of AgentLedger, one file a topic; the environment's part is listed in `.env.example`."""
+# ruff: noqa: F403
 
 from config.settings.admin import *
 from config.settings.api import *

@@ -13,6 +13,8 @@ VISIBILITY_TIMEOUT_SECONDS = 600
 def _transport_options() -> dict[str, object]:
     if EMBEDDED_BROKER:
         queue = BROKER_DIR / "queue"
+        # Kombu makes the control folder, but expects the one of the messages to be there.
+        queue.mkdir(mode=0o700, parents=True, exist_ok=True)
         return {
             "data_folder_in": str(queue),
             "data_folder_out": str(queue),
@@ -31,6 +33,8 @@ CELERY_ENABLE_UTC = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
+# There are no results, so there is nothing for Celery's own clean-up job to do.
+CELERY_RESULT_EXPIRES = None
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -1,5 +1,7 @@
 """Logs: one structured line an event on standard error, as JSON or for people."""
 
+from typing import Any
+
 import structlog
 
 from config.env import env
@@ -7,17 +9,21 @@ from config.env import env
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
 
-_SHARED_PROCESSORS = [
+_SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-_RENDERERS = (
+_RENDERERS: list[Any] = (
     [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     if LOG_FORMAT == "json"
     else [structlog.dev.ConsoleRenderer(colors=False)]
 )
+
+# What these say at INFO (each request, each job) is for those who look for it, with LOG_LEVEL=DEBUG.
+_TALKATIVE = ("django_structlog", "celery", "kombu", "axes", "django_celery_beat")
+_QUIET_LEVEL = "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"
 
 LOGGING = {
     "version": 1,
@@ -35,6 +41,7 @@ LOGGING = {
         # Django gives this logger handlers of its own; ours answers for all of them.
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        **{name: {"level": _QUIET_LEVEL} for name in _TALKATIVE},
     },
 }
 

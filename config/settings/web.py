@@ -3,7 +3,6 @@
 from django.utils.translation import gettext_lazy as _
 
 from config.env import BASE_DIR
-from config.settings.databases import DATA_DIR
 from config.settings.security import DEBUG
 
 ROOT_URLCONF = "config.urls"
@@ -45,11 +44,10 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "/static/"
-# `manage.py serve` collects the files here; a server with `make run` only needs nothing else.
-STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [path for path in [BASE_DIR / "config" / "static"] if path.is_dir()]
-WHITENOISE_USE_FINDERS = DEBUG
-WHITENOISE_AUTOREFRESH = DEBUG
+# Static files are served from where the packages keep them, so nothing has to be collected before a start.
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 0 if DEBUG else 600
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
