@@ -42,16 +42,9 @@ class Command(BaseCommand):
 
     def _create(self, project: Project, options: dict[str, Any], now: datetime) -> None:
         try:
-            end = None if days is None else now + timedelta(days=days)
-            key, token = api_key_create(
-                project=project,
-                name=options["name"],
-                role=options["role"],
-                expires_at=end,
-                created_by="command",
-                now=now,
-            )
-        except (InvalidInput, OverflowError) as error:
+            asked = {"name": options["name"], "role": options["role"], "expires_at": _end(options["expires"], now)}
+            key, token = api_key_create(project=project, **asked, created_by="command", now=now)
+        except InvalidInput as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps({**_row(key), "key": token}))
