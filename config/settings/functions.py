@@ -1,0 +1,6 @@
+"""Functions that a lower app asks of the app above it, named by their dotted paths; None where nobody answers."""
+
+# (project id, TokenUsageDraft) -> Decimal | None: what a use of tokens costs.
+AGENTLEDGER_PRICE_FUNCTION: str | None = None
+# (project id, user id) -> dict: what a user has used, for the user's configuration.
+AGENTLEDGER_USAGE_STATS_FUNCTION = "history_app.selectors.usage_stats_of_user"

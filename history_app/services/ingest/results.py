@@ -1,0 +1,38 @@
+"""What became of each record of a batch."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class OutcomeKind(StrEnum):
+    """Stored now; stored before with the same content; stored before with another content; not storable."""
+
+    NEW = "new"
+    SAME = "same"
+    CONFLICT = "conflict"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record; `pointer` and `reason` say why it was not stored."""
+
+    kind: OutcomeKind
+    pointer: str = ""
+    reason: str = ""
+
+
+NEW = Outcome(OutcomeKind.NEW)
+SAME = Outcome(OutcomeKind.SAME)
+
+
+@dataclass(slots=True)
+class WriteResult:
+    """`outcomes[i]` belongs to the batch's i-th draft; `session_pks` are the rows of its sessions, by session id."""
+
+    outcomes: list[Outcome]
+    session_pks: dict[str, int] = field(default_factory=dict)
+
+    def count(self, kind: OutcomeKind) -> int:
+        """Return how many records came out this way."""
+        return sum(outcome.kind is kind for outcome in self.outcomes)

@@ -1,0 +1,120 @@
+"""The sessions of a batch: found or created, locked in one order, and moved on at the end."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from history_app.services.drafts import Draft
+from history_app.services.ingest import statements
+from history_app.services.ingest.retries import SessionsMoved
+from sessions_app.models import Session, SessionActivity
+
+# SQLite's limit of parameters, as Django counts it, is 999.
+NAMES_PER_QUERY = 500
+
+
+@dataclass(slots=True)
+class TakenSession:
+    """One session of the batch, under lock; `added` and `latest` say what the batch brings it."""
+
+    pk: int
+    user_id: str
+    last_sequence: int = 0
+    added: int = 0
+    latest: datetime | None = None
+
+    def touch(self, timestamp: datetime) -> None:
+        """Remember that a fact of this time was stored."""
+        if self.latest is None or timestamp > self.latest:
+            self.latest = timestamp
+
+
+def sessions_take(
+    *, project_id: int, drafts: Sequence[Draft], now: datetime, create_sessions: bool
+) -> dict[str, TakenSession]:
+    """Return the sessions that the drafts name, by session id, with their activity rows locked in primary-key order.
+
+    Unknown ones are created first (in the order of their ids, so that two writers never wait for each other), or left
+    out of the answer when `create_sessions` is False.
+    """
+    names = {draft.session_id for draft in drafts}
+    taken = _found(project_id, names)
+    missing = names - taken.keys()
+    if missing and create_sessions:
+        _create(project_id, _begun(missing, drafts, now))
+        taken |= _found(project_id, missing)
+    _lock(taken)
+    return taken
+
+
+def _chunks(names: Iterable[str | int]) -> Iterable[list]:
+    remaining = iter(sorted(names))
+    while chunk := list(islice(remaining, NAMES_PER_QUERY)):
+        yield chunk
+
+
+def _found(project_id: int, names: Iterable[str]) -> dict[str, TakenSession]:
+    found = {}
+    for chunk in _chunks(names):
+        rows = Session.objects.filter(project_id=project_id, session_id__in=chunk)
+        for pk, name, user_id in rows.values_list("pk", "session_id", "user_id"):
+            found[name] = TakenSession(pk, user_id)
+    return found
+
+
+def _begun(names: set[str], drafts: Sequence[Draft], now: datetime) -> dict[str, datetime]:
+    """Return when each new session began: with the earliest of its records, but not in the future."""
+    begun: dict[str, datetime] = {}
+    for draft in drafts:
+        if draft.session_id in names:
+            begun[draft.session_id] = min(draft.timestamp, begun.get(draft.session_id, now))
+    return begun
+
+
+def _create(project_id: int, begun: Mapping[str, datetime]) -> None:
+    rows = [
+        Session(project_id=project_id, session_id=name, created_at=begun[name], updated_at=begun[name])
+        for name in sorted(begun)
+    ]
+    # Another writer may create the same session at this moment; whoever comes second uses the first one's.
+    Session.objects.bulk_create(rows, ignore_conflicts=True, batch_size=NAMES_PER_QUERY)
+
+
+def _lock(taken: Mapping[str, TakenSession]) -> None:
+    waiting = {session.pk: session for session in taken.values()}
+    _lock_rows(waiting)
+    if waiting:
+        _create_activity(waiting)
+        _lock_rows(waiting)
+    if waiting:
+        raise SessionsMoved
+
+
+def _create_activity(pks: Iterable[int]) -> None:
+    for chunk in _chunks(pks):
+        begun = Session.objects.filter(pk__in=chunk).order_by("pk").values_list("pk", "created_at")
+        rows = [SessionActivity(session_id=pk, last_activity_at=created_at) for pk, created_at in begun]
+        SessionActivity.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _lock_rows(waiting: dict[int, TakenSession]) -> None:
+    """Lock activity rows, and take those that were there out of `waiting`."""
+    for chunk in _chunks(waiting):
+        rows = SessionActivity.objects.select_for_update().filter(pk__in=chunk).order_by("pk")
+        for pk, last_sequence in rows.values_list("pk", "last_sequence"):
+            waiting.pop(pk).last_sequence = last_sequence
+
+
+def sessions_advance(*, sessions: Iterable[TakenSession], now: datetime) -> None:
+    """Store what the batch brought each session: new messages, and the time of the newest fact (never in the future).
+
+    Raises SessionsMoved when a counter is not where it was: nothing of the batch is stored then, and it is retried.
+    """
+    rows = [
+        (session.pk, session.last_sequence, session.added, min(session.latest, now))
+        for session in sessions
+        if session.latest is not None
+    ]
+    if rows and statements.advance_counters(SessionActivity._meta.db_table, rows) != len(rows):
+        raise SessionsMoved
