@@ -1,4 +1,4 @@
-"""Registers the app and its readable name with Django."""
+"""Registers the app, its readable name and its receivers with Django."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -9,3 +9,7 @@ class SessionsAppConfig(AppConfig):
 
     name = "sessions_app"
     verbose_name = _("Sessions")
+
+    def ready(self) -> None:
+        """Load the receivers."""
+        from sessions_app import receivers  # noqa: F401

@@ -1,0 +1,196 @@
+"""Many sessions at once: what an import and a batch write, in a number of statements that does not grow with it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import IntegrityError, transaction
+
+from config.shared.errors import Conflict, FieldError, InvalidInput
+from sessions_app.models import Session, SessionActivity, SessionState, Workflow, WorkflowRun
+from sessions_app.services.drafts import RunDraft, SessionDraft, StateDraft
+from sessions_app.services.expiry import expiry_after
+from sessions_app.services.labels import labels_replace
+from sessions_app.services.workflows import workflow_ensure
+
+ATTEMPTS = 5
+ROWS_PER_STATEMENT = 50
+IDS_PER_STATEMENT = 500
+PLACEHOLDER = "placeholder"
+_RUN_COLUMNS = tuple(column.name for column in fields(RunDraft) if column.name != "workflow")
+
+
+@dataclass(slots=True)
+class SessionOutcome:
+    """What became of one draft: `new`, `same` as stored, in `conflict` with it (what is stored stays), `rejected`."""
+
+    result: Literal["new", "same", "conflict", "rejected"]
+    pk: int | None = None
+    errors: tuple[FieldError, ...] = ()
+
+
+def sessions_write(
+    *, project_id: int, drafts: Sequence[SessionDraft], now: datetime, expiring: bool = False
+) -> list[SessionOutcome]:
+    """Write many sessions in one transaction, and say of each draft what became of it.
+
+    A stored session is never overwritten, except a placeholder (made when records came before their session), which
+    the draft fills. Runs that come along are stored but not counted as uses: an import brings its own counts.
+    `expiring` gives new sessions their sliding expiry; without it they keep the `expires_at` of the draft.
+    """
+    outcomes = [_checked(draft) for draft in drafts]
+    for _attempt in range(ATTEMPTS):
+        try:
+            with transaction.atomic():
+                return _Batch(project_id, now, expiring).write(drafts, list(outcomes))
+        except IntegrityError:
+            # Somebody else made one of these sessions in between: look again.
+            continue
+    raise Conflict("Other writers keep making sessions of the same ids.")
+
+
+def _checked(draft: SessionDraft) -> SessionOutcome | None:
+    try:
+        draft.check()
+    except InvalidInput as error:
+        return SessionOutcome("rejected", errors=tuple(error.errors))
+    return None
+
+
+class _Batch:
+    """One attempt to write a batch."""
+
+    def __init__(self, project_id: int, now: datetime, expiring: bool) -> None:
+        self.project_id = project_id
+        self.now = now
+        self.expiring = expiring
+        self.workflows: dict[str, Workflow] = {}
+
+    def write(self, drafts: Sequence[SessionDraft], outcomes: list[Any]) -> list[SessionOutcome]:
+        """Compare each draft that has no outcome yet with what is stored, and write those that are new."""
+        good = [number for number, outcome in enumerate(outcomes) if outcome is None]
+        stored = self._stored([drafts[number].session_id for number in good])
+        states = _current_states([session.pk for session in stored.values()])
+        first: dict[str, int] = {}
+        for number in good:
+            draft, session = drafts[number], stored.get(drafts[number].session_id)
+            if session is not None and not _is_placeholder(session, draft):
+                same = is_same(session, draft) and _same_state(states.get(session.pk), draft.state)
+                outcomes[number] = SessionOutcome("same" if same else "conflict", session.pk)
+            elif draft.session_id in first:
+                outcomes[number] = SessionOutcome("same" if drafts[first[draft.session_id]] == draft else "conflict")
+            else:
+                first[draft.session_id] = number
+        rows = self._store([drafts[number] for number in first.values()], stored, states)
+        for session_id, number in first.items():
+            outcomes[number] = SessionOutcome("new", rows[session_id].pk)
+        return outcomes
+
+    def _stored(self, session_ids: list[str]) -> dict[str, Session]:
+        rows = Session.objects.filter(project_id=self.project_id).select_related("workflow")
+        found = (rows.filter(session_id__in=some) for some in _chunks(session_ids))
+        return {row.session_id: row for some in found for row in some}
+
+    def _store(
+        self, drafts: list[SessionDraft], stored: dict[str, Session], states: dict[int, SessionState]
+    ) -> dict[str, Session]:
+        named = {draft.workflow for draft in drafts if draft.workflow}
+        followed = {run.workflow for draft in drafts for run in draft.runs}
+        ids = sorted(named | followed)
+        self.workflows = workflow_ensure(project_id=self.project_id, workflow_ids=ids, now=self.now)
+        fresh = [draft for draft in drafts if draft.session_id not in stored]
+        filled = [draft for draft in drafts if draft.session_id in stored]
+        sessions = {**self._insert(fresh), **self._fill(filled, stored)}
+        without_state = [draft for draft in drafts if sessions[draft.session_id].pk not in states]
+        SessionState.objects.bulk_create(_states(without_state, sessions), batch_size=ROWS_PER_STATEMENT)
+        # A run of the same id may be there already: ids of runs are the source's own.
+        runs = list(self._runs(drafts, sessions))
+        WorkflowRun.objects.bulk_create(runs, batch_size=ROWS_PER_STATEMENT, ignore_conflicts=True)
+        return sessions
+
+    def _insert(self, drafts: list[SessionDraft]) -> dict[str, Session]:
+        rows = [Session(project_id=self.project_id, **self._columns(draft)) for draft in drafts]
+        Session.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT)
+        activities = [
+            SessionActivity(session=row, last_activity_at=draft.last_activity_at or row.updated_at)
+            for row, draft in zip(rows, drafts, strict=True)
+        ]
+        SessionActivity.objects.bulk_create(activities, batch_size=ROWS_PER_STATEMENT)
+        labels_replace(sessions=rows, are_new=True)
+        return {row.session_id: row for row in rows}
+
+    def _fill(self, drafts: list[SessionDraft], stored: dict[str, Session]) -> dict[str, Session]:
+        sessions = {draft.session_id: stored[draft.session_id] for draft in drafts}
+        for draft in drafts:
+            session = sessions[draft.session_id]
+            for name, value in self._columns(draft).items():
+                setattr(session, name, value)
+            session.version += 1
+            session.save(force_update=True)
+        labels_replace(sessions=sessions.values())
+        return sessions
+
+    def _columns(self, draft: SessionDraft) -> dict[str, Any]:
+        created = draft.created_at or self.now
+        ends = draft.expires_at
+        if self.expiring:
+            ends = expiry_after(ttl_seconds=draft.ttl_seconds, status=draft.status, now=self.now)
+        return {
+            **draft.columns(),
+            "workflow": self.workflows[draft.workflow] if draft.workflow else None,
+            "created_at": created,
+            "updated_at": draft.updated_at or created,
+            "expires_at": ends,
+        }
+
+    def _runs(self, drafts: list[SessionDraft], sessions: dict[str, Session]) -> Iterator[WorkflowRun]:
+        for draft in drafts:
+            session = sessions[draft.session_id]
+            for run in draft.runs:
+                values = {name: getattr(run, name) for name in _RUN_COLUMNS}
+                values["started_at"] = run.started_at or session.created_at
+                workflow = self.workflows[run.workflow]
+                yield WorkflowRun(project_id=self.project_id, workflow=workflow, session=session, **values)
+
+
+def _chunks(values: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(values), IDS_PER_STATEMENT):
+        yield values[start : start + IDS_PER_STATEMENT]
+
+
+def _current_states(pks: list[int]) -> dict[int, SessionState]:
+    found = (SessionState.objects.current().filter(session__in=some) for some in _chunks(pks))
+    return {state.session_id: state for some in found for state in some}
+
+
+def _is_placeholder(session: Session, draft: SessionDraft) -> bool:
+    return bool(session.metadata.get(PLACEHOLDER)) and not draft.metadata.get(PLACEHOLDER)
+
+
+def is_same(session: Session, draft: SessionDraft) -> bool:
+    """Return whether a stored session holds what the draft states."""
+    workflow = session.workflow.workflow_id if session.workflow else None
+    return (
+        all(getattr(session, name) == value for name, value in draft.columns().items())
+        and workflow == (draft.workflow or None)
+        and all(getattr(draft, name) in (None, getattr(session, name)) for name in ("created_at", "updated_at"))
+    )
+
+
+def _same_state(stored: SessionState | None, draft: StateDraft | None) -> bool:
+    if draft is None:
+        return True
+    return stored is not None and all(getattr(stored, name) == value for name, value in draft.values().items())
+
+
+def _states(drafts: Iterable[SessionDraft], sessions: dict[str, Session]) -> list[SessionState]:
+    return [
+        SessionState(
+            session=sessions[draft.session_id],
+            created_at=sessions[draft.session_id].updated_at,
+            **draft.state.values(),
+        )
+        for draft in drafts
+        if draft.state is not None
+    ]

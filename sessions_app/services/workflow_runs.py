@@ -1,0 +1,82 @@
+"""Workflow runs: what happened when a definition was followed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest
+
+from config.shared.errors import Conflict, InvalidInput
+from config.shared.ids import uuid7
+from config.shared.merging import merge_patch
+from sessions_app.models import Session, Workflow, WorkflowRun
+from sessions_app.services.sessions import workflow_of
+
+_DOCUMENTS = ("node_states", "performance_metrics", "metadata")
+
+
+def workflow_run_create(*, project_id: int, values: Mapping[str, Any], now: datetime) -> WorkflowRun:
+    """Record that a run began, and count it for its workflow.
+
+    `values` names the workflow and the session by their text ids, as `workflow` (made when unknown) and `session_id`.
+    Raises Conflict when the project has a run of that id, InvalidInput for an unknown session.
+    """
+    stated = {"started_at": now, **_resolved(project_id, values, now)}
+    run = WorkflowRun(project_id=project_id, **stated)
+    run.run_id = run.run_id or uuid7()
+    if run.workflow_id is None:
+        raise InvalidInput.at("/workflow", "A run follows a workflow: name it.")
+    check_times(run)
+    try:
+        with transaction.atomic():
+            run.save(force_insert=True)
+            _count_use(run)
+    except IntegrityError as error:
+        raise Conflict("There is a run of this id already.") from error
+    return run
+
+
+def _count_use(run: WorkflowRun) -> None:
+    latest = Greatest(Coalesce(F("last_used_at"), run.started_at), run.started_at)
+    Workflow.objects.filter(pk=run.workflow_id).update(usage_count=F("usage_count") + 1, last_used_at=latest)
+
+
+@transaction.atomic
+def workflow_run_update(*, run: WorkflowRun, values: Mapping[str, Any], now: datetime, merge: bool) -> WorkflowRun:
+    """Change the stated values of a run; with `merge`, JSON documents merge (RFC 7396). Raises InvalidInput."""
+    current = WorkflowRun.objects.select_for_update().get(pk=run.pk)
+    for name, value in _resolved(current.project_id, values, now).items():
+        merged = merge_patch(getattr(current, name), value) or {} if merge and name in _DOCUMENTS else value
+        setattr(current, name, merged)
+    check_times(current)
+    current.save(force_update=True)
+    return current
+
+
+def check_times(run: WorkflowRun) -> None:
+    """Raise InvalidInput when the run ends before it begins, or took less than no time."""
+    if run.finished_at is not None and run.finished_at < run.started_at:
+        raise InvalidInput.at("/finished_at", "A run cannot finish before it starts.")
+    if run.execution_time is not None and run.execution_time < 0:
+        raise InvalidInput.at("/execution_time", "A time cannot be negative.")
+
+
+def _resolved(project_id: int, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the values with the rows that the text ids name."""
+    rows = {name: value for name, value in values.items() if name not in ("workflow", "session_id")}
+    if "workflow" in values:
+        rows["workflow"] = workflow_of(project_id, values["workflow"], now)
+    if "session_id" in values:
+        rows["session"] = _session(project_id, values["session_id"])
+    return rows
+
+
+def _session(project_id: int, session_id: str | None) -> Session | None:
+    if session_id is None:
+        return None
+    session = Session.objects.filter(project_id=project_id, session_id=session_id).first()
+    if session is None:
+        raise InvalidInput.at("/session_id", "There is no session of this id.")
+    return session
