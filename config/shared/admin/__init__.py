@@ -1,0 +1,1 @@
+"""What every admin page of every app has in common."""

@@ -1,0 +1,23 @@
+"""Which colour a word of state has in lists."""
+
+STATUS_COLOURS = {
+    "active": "success",
+    "running": "info",
+    "in_progress": "info",
+    "success": "success",
+    "completed": "success",
+    "paused": "warning",
+    "pending": "warning",
+    "warning": "warning",
+    "conflict": "warning",
+    "repaired": "info",
+    "failed": "danger",
+    "error": "danger",
+    "critical": "danger",
+    "rejected": "danger",
+}
+
+
+def status_label(row: object, field: str) -> tuple[str, object]:
+    """Return the value and its readable form, as Unfold's label wants them."""
+    return getattr(row, field), getattr(row, f"get_{field}_display")()

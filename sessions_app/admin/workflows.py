@@ -1,0 +1,89 @@
+"""Admin of workflows and their runs."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from config.shared.admin.badges import STATUS_COLOURS, status_label
+from config.shared.admin.base import LedgerModelAdmin
+from config.shared.admin.filters import period_filter
+from config.shared.callers import Caller
+from sessions_app.admin.base import StaffEdited
+from sessions_app.models import Workflow, WorkflowRun
+from sessions_app.services.workflows import workflow_create, workflow_delete, workflow_update
+
+DEFINITION = ("nodes", "edges", "config", "node_positions", "layout_algorithm", "visualization_settings")
+VALUES = ("name", "description", "version", "config_path", "loaded_at", "created_at", *DEFINITION)
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(LedgerModelAdmin):
+    """Workflow definitions."""
+
+    time_field = "created_at"
+    list_display = ("name", "workflow_id", "version", "usage_count", "last_used_at", "created_at")
+    list_only = ("name", "workflow_id", "version", "usage_count", "last_used_at", "created_at")
+    search_fields = ("^workflow_id", "name")
+    search_help_text = _("Beginning of a workflow id, or part of a name")
+    autocomplete_fields = ("project",)
+    identity_fields = ("project", "workflow_id")
+    readonly_fields = ("usage_count", "last_used_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("project", "workflow_id", "name", "description", "version", "config_path")}),
+        (_("Use"), {"fields": ("usage_count", "last_used_at", "loaded_at", "created_at", "updated_at")}),
+        (_("Definition"), {"fields": ("nodes", "edges", "config"), "classes": ("tab",)}),
+        (
+            _("Drawing"),
+            {"fields": ("node_positions", "layout_algorithm", "visualization_settings"), "classes": ("tab",)},
+        ),
+    )
+
+    def row_create(self, row: Workflow, caller: Caller) -> Workflow:
+        values = {name: getattr(row, name) for name in VALUES}
+        return workflow_create(
+            project_id=row.project_id, workflow_id=row.workflow_id, values=values, caller=caller, now=timezone.now()
+        )
+
+    def row_update(self, row: Workflow, changed: list[str], caller: Caller) -> None:
+        values = {name: getattr(row, name) for name in changed}
+        workflow_update(workflow=row, values=values, caller=caller, now=timezone.now())
+
+    def row_delete(self, row: Workflow, caller: Caller) -> None:
+        workflow_delete(workflow=row, caller=caller, now=timezone.now())
+
+
+@admin.register(WorkflowRun)
+class WorkflowRunAdmin(StaffEdited, LedgerModelAdmin):
+    """What happened when workflows were followed."""
+
+    time_field = "started_at"
+    list_display = ("run_id", "workflow", "shown_status", "current_node", "execution_time", "started_at", "finished_at")
+    list_filter = ("status", period_filter("started_at", _("started")))
+    list_select_related = ("workflow",)
+    list_only = (
+        "run_id",
+        "status",
+        "current_node",
+        "execution_time",
+        "started_at",
+        "finished_at",
+        "workflow__name",
+    )
+    search_fields = ("^run_id", "^session__session_id")
+    search_help_text = _("Beginning of a run id or session id")
+    autocomplete_fields = ("project", "workflow")
+    raw_id_fields = ("session",)
+    identity_fields = ("project", "run_id", "workflow")
+    fieldsets = (
+        (None, {"fields": ("project", "run_id", "workflow", "session", "status", "current_node")}),
+        (_("Times"), {"fields": ("started_at", "finished_at", "execution_time")}),
+        (_("Path"), {"fields": ("execution_path", "node_states", "performance_metrics", "metadata")}),
+    )
+
+    @display(description=_("status"), label=STATUS_COLOURS)
+    def shown_status(self, row: WorkflowRun) -> tuple[str, Any]:
+        """The status as a badge."""
+        return status_label(row, "status")

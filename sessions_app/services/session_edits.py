@@ -1,0 +1,30 @@
+"""Sessions as staff edit them: whole documents instead of patches, and an audit entry for each change."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from config.shared.callers import Caller
+from sessions_app.models import Session, SessionActivity
+from sessions_app.services.labels import labels_replace
+from sessions_app.services.staff_edits import row_create, row_update
+
+_LABELLED = {"tags", "metadata"}
+
+
+@transaction.atomic
+def session_add(*, session: Session, caller: Caller, now: datetime) -> Session:
+    """Store a new session with its activity and labels; it expires when its own `expires_at` says so."""
+    row_create(row=session, caller=caller, now=now)
+    SessionActivity.objects.create(session=session, last_activity_at=now)
+    labels_replace(sessions=[session], are_new=True)
+    return session
+
+
+@transaction.atomic
+def session_edit(*, session: Session, changed: list[str], caller: Caller, now: datetime) -> Session:
+    """Store the named fields as the next version. Raises StaleVersion when the session has moved on."""
+    row_update(row=session, changed=changed, caller=caller, now=now)
+    if _LABELLED & set(changed):
+        labels_replace(sessions=[session])
+    return session
