@@ -35,4 +35,4 @@ class WriteResult:
 
     def count(self, kind: OutcomeKind) -> int:
         """Return how many records came out this way."""
-        return sum(outcome.kind is kind for outcome in self.outcomes)
+        return sum(outcome.kind == kind for outcome in self.outcomes)

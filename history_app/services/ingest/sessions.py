@@ -9,6 +9,7 @@ from history_app.services.drafts import Draft
 from history_app.services.ingest import statements
 from history_app.services.ingest.retries import SessionsMoved
 from sessions_app.models import Session, SessionActivity
+from sessions_app.services.expiry import expiry_after
 
 # SQLite's limit of parameters, as Django counts it, is 999.
 NAMES_PER_QUERY = 500
@@ -42,7 +43,7 @@ def sessions_take(
     taken = _found(project_id, names)
     missing = names - taken.keys()
     if missing and create_sessions:
-        _create(project_id, _begun(missing, drafts, now))
+        _create(project_id, _begun(missing, drafts, now), now)
         taken |= _found(project_id, missing)
     _lock(taken)
     return taken
@@ -72,10 +73,11 @@ def _begun(names: set[str], drafts: Sequence[Draft], now: datetime) -> dict[str,
     return begun
 
 
-def _create(project_id: int, begun: Mapping[str, datetime]) -> None:
+def _create(project_id: int, begun: Mapping[str, datetime], now: datetime) -> None:
+    ends = expiry_after(ttl_seconds=None, status=Session.Status.ACTIVE, now=now)
     rows = [
-        Session(project_id=project_id, session_id=name, created_at=begun[name], updated_at=begun[name])
-        for name in sorted(begun)
+        Session(project_id=project_id, session_id=name, created_at=at, updated_at=at, expires_at=ends)
+        for name, at in sorted(begun.items())
     ]
     # Another writer may create the same session at this moment; whoever comes second uses the first one's.
     Session.objects.bulk_create(rows, ignore_conflicts=True, batch_size=NAMES_PER_QUERY)

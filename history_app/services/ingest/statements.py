@@ -11,6 +11,7 @@ from django.db import connection, models
 
 from history_app.services.ingest.columns import Row, adapted, copy_line
 
+ROWS_PER_WRITE = 100
 # Types of the columns of a table of values: what each database calls them.
 INTEGER, TEXT, TIME, AMOUNT = "integer", "text", "time", "amount"
 _POSTGRESQL_TYPES = {INTEGER: "bigint", TEXT: "text", TIME: "timestamptz", AMOUNT: "numeric"}
@@ -27,7 +28,9 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequenc
         if connection.vendor == "postgresql":
             # COPY is psycopg's own and not Django's: its errors are turned into Django's here.
             with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                copy.write("".join(map(copy_line, rows)))
+                # Bit by bit: the server stores the first rows while the next ones are being written out.
+                for start in range(0, len(rows), ROWS_PER_WRITE):
+                    copy.write("".join(map(copy_line, rows[start : start + ROWS_PER_WRITE])))
             return
         marks = ", ".join(["%s"] * len(columns))
         # PyMySQL joins these into statements of many rows, a megabyte each; SQLite prepares one and runs it again.
