@@ -1,37 +1,38 @@
 """The small process that stays: `manage.py serve` turns into it when everything is prepared.
 
 It loads neither Django nor the apps, so it costs a few megabytes. The listening socket and the lock come from `serve`
-as open descriptors.
+as open descriptors, and the web server is its child already.
 """
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
-from config.env import BASE_DIR
 from config.serving import parts
 from config.serving.address import Address
 from config.serving.greeting import Greeting
-from config.serving.supervisor import Supervisor
+from config.serving.supervisor import Adopted, Supervisor
 
 
 def main() -> None:
     """Watch over the parts until a signal ends the run."""
     arguments = _arguments()
     address = Address(arguments.host, arguments.port)
-    chosen = [parts.web(arguments.socket, arguments.workers)]
-    if not arguments.web_only:
-        chosen += [parts.worker(), parts.scheduler()]
+    web = parts.web(arguments.socket, arguments.workers)
+    chosen = [web] if arguments.web_only else [web, parts.worker(), parts.scheduler()]
     greeting = Greeting(address, lambda: _greet(address))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ["PYTHONUNBUFFERED"] = "1"
-    Supervisor(chosen, say=_say, folder=BASE_DIR, meanwhile=greeting.poll).run()
+    adopted = {web.name: Adopted(arguments.web)}
+    Supervisor(chosen, say=_say, folder=Path.cwd(), adopted=adopted, meanwhile=greeting.poll).run()
     _say("AgentLedger has stopped.")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.serving")
     parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--web", type=int, required=True, help="process number of the web server, a child already")
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)

@@ -2,45 +2,42 @@
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-WEB_THREADS = 8
 WORKER_THREADS = 4
-_MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes an unnamed file there)
 # Gunicorn lets requests in flight end for this long; the supervisor waits a little longer before it kills.
 WEB_GRACE_SECONDS = 8
+# Warnings are for developers; here they would stand between the lines for the person who runs it.
+_PYTHON = (sys.executable, "-W", "ignore")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process to keep running, with the descriptors that it inherits."""
+    """One process to keep running, with the descriptors and the additional environment that it gets."""
 
     name: str
     command: tuple[str, ...]
     descriptors: tuple[int, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 def web(descriptor: int, workers: int) -> Part:
     """The web server on an already listening socket."""
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi:application", f"--bind=fd://{descriptor}"]
-    command += ["--worker-class=gthread", f"--workers={workers}", f"--threads={WEB_THREADS}", "--timeout=60"]
-    command += [f"--graceful-timeout={WEB_GRACE_SECONDS}", "--log-level=warning", "--no-control-socket"]
-    # The workers' heartbeat file must not be on a disk, whose stalls would look like a hanging worker.
-    command += [f"--worker-tmp-dir={_MEMORY}"] if _MEMORY.is_dir() else []
-    return Part("web server", tuple(command), (descriptor,))
+    command = (*_PYTHON, "-m", "config.serving.web", f"--socket={descriptor}", f"--workers={workers}")
+    return Part("web server", command, (descriptor,))
 
 
 def worker() -> Part:
     """The worker that runs jobs, in threads: a process forked with SQLite open would corrupt it."""
-    command = [*_celery(), "worker", "--pool=threads", f"--concurrency={WORKER_THREADS}"]
-    command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
-    return Part("worker", tuple(command))
+    options = ["--pool=threads", f"--concurrency={WORKER_THREADS}", "--loglevel=WARNING"]
+    options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return _celery_part("worker", "worker", *options)
 
 
 def scheduler() -> Part:
     """The scheduler (beat), which sends jobs to the worker when they are due."""
-    return Part("scheduler", (*_celery(), "beat", "--pidfile=", "--loglevel=WARNING"))
+    return _celery_part("scheduler", "beat", "--pidfile=", "--loglevel=WARNING")
 
 
-def _celery() -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "--quiet", "--app=config.celery")
+def _celery_part(name: str, *command: str) -> Part:
+    celery = (*_PYTHON, "-m", "celery", "--quiet", "--skip-checks", "--app=config.celery")
+    return Part(name, (*celery, *command), environment=(("SERVES_PAGES", "off"),))

@@ -1,16 +1,16 @@
 """Keeps processes running: starts them, starts again what dies, and ends all of them, whatever they do."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from config.serving.parts import Part
+from config.serving.ties import tie_to_parent
 
 POLL_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.5
@@ -18,7 +18,25 @@ LONGEST_PAUSE_SECONDS = 30.0
 # Who ran this long has recovered: its next end counts as the first again.
 HEALTHY_SECONDS = 60.0
 GRACE_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
+
+
+class _Process(Protocol):
+    """What is asked of a process: its number, and to be collected."""
+
+    pid: int
+
+    def wait(self) -> int: ...
+
+
+@dataclass
+class Adopted:
+    """A child that was started before this program took the place of the one that started it."""
+
+    pid: int
+
+    def wait(self) -> int:
+        """Wait for the end, and return the exit status, or the negative number of the signal."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @dataclass
@@ -26,7 +44,7 @@ class _Running:
     """One part and the process that is it at the moment."""
 
     part: Part
-    process: subprocess.Popen | None = None
+    process: _Process | None = None
     started_at: float = 0.0
     start_at: float = 0.0
     failures: int = field(default=0)
@@ -35,8 +53,9 @@ class _Running:
 class Supervisor:
     """Runs parts until it is told to stop.
 
-    `say` takes the lines for people; `folder` is where the parts run; `grace` is how many seconds they get to end by
-    themselves; `meanwhile` is called in every round (about ten times a second).
+    A part that runs already comes with its process in `adopted`, by the part's name. `say` takes the lines for people;
+    `folder` is where the parts run; `grace` is how many seconds they get to end by themselves; `meanwhile` is called in
+    every round (about ten times a second).
     """
 
     def __init__(
@@ -45,13 +64,15 @@ class Supervisor:
         *,
         say: Callable[[str], None],
         folder: Path,
+        adopted: Mapping[str, Adopted] | None = None,
         grace: float = GRACE_SECONDS,
         meanwhile: Callable[[], None] = lambda: None,
     ):
-        self._all = [_Running(part) for part in parts]
+        begun, known = time.monotonic(), adopted or {}
+        self._all = [_Running(part, known.get(part.name), started_at=begun) for part in parts]
         self._say, self._folder, self._grace, self._meanwhile = say, folder, grace, meanwhile
         self._signals = 0
-        self._tie = _tie_to_parent()
+        self._tie = tie_to_parent()
 
     def run(self) -> None:
         """Run until SIGINT, SIGTERM or SIGHUP; on return no process of the parts is left."""
@@ -86,6 +107,7 @@ class Supervisor:
             running.part.command,
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **dict(running.part.environment)},
             pass_fds=running.part.descriptors,
             start_new_session=True,
             preexec_fn=self._tie,  # noqa: PLW1509 (this process has one thread only)
@@ -115,31 +137,16 @@ class Supervisor:
             process.wait()
 
 
-def _has_ended(process: subprocess.Popen) -> bool:
+def _has_ended(process: _Process) -> bool:
     """Say whether the process has ended, without collecting it: its number stays ours, so its group can be killed."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _end_group(process: subprocess.Popen, number: signal.Signals) -> None:
+def _end_group(process: _Process, number: signal.Signals) -> None:
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
-
-
-def _tie_to_parent() -> Callable[[], None] | None:
-    """Return what a new process runs first, so that the kernel kills it when the supervisor is killed (Linux only)."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
-
-    def tie() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return tie
 
 
 def _words(status: int) -> str:

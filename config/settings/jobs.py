@@ -3,7 +3,7 @@
 from config.env import env
 from config.settings.databases import DATA_DIR, REDIS_URL
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or "filesystem://localhost"
 EMBEDDED_BROKER = CELERY_BROKER_URL.startswith("filesystem:")
 BROKER_DIR = DATA_DIR / "broker"
 # Longer than any job may run: a message that is not acknowledged by then is given to another worker.

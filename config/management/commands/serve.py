@@ -12,6 +12,7 @@ from config.env import BASE_DIR, env
 from config.serving.address import Address, AddressError, address_from_text, listening_socket
 from config.serving.locks import AlreadyRunning, running_lock
 from config.serving.preparation import prepare
+from config.serving.web import fork_web_server
 
 
 class Command(BaseCommand):
@@ -59,10 +60,11 @@ class Command(BaseCommand):
 
 
 def _become_supervisor(descriptor: int, address: Address, options: dict) -> None:
-    command = [sys.executable, "-m", "config.serving", f"--socket={descriptor}", f"--host={address.host}"]
-    command += [f"--port={address.port}", f"--workers={options['workers']}"]
-    command += ["--web-only"] if options["web_only"] else []
     os.chdir(BASE_DIR)
+    web_server = fork_web_server(descriptor, options["workers"])
+    command = [sys.executable, "-m", "config.serving", f"--socket={descriptor}", f"--web={web_server}"]
+    command += [f"--host={address.host}", f"--port={address.port}", f"--workers={options['workers']}"]
+    command += ["--web-only"] if options["web_only"] else []
     os.execv(sys.executable, command)  # noqa: S606 (no shell is wanted)
 
 
