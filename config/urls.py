@@ -9,7 +9,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from config import pages
 from config.health import healthz, readyz
 
-API_APPS = ["sessions_app", "history_app", "analytics_app", "backups_app"]
+# From the top down: what an app adds below a session stands before the session itself, whose id may hold slashes.
+API_APPS = ["backups_app", "analytics_app", "history_app", "sessions_app"]
 
 urlpatterns = [
     path("", pages.landing, name="landing"),

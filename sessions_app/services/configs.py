@@ -42,6 +42,13 @@ def value_check(value: Any, value_type: str) -> None:
         raise InvalidInput.at("/value", f"The value is not of the type {value_type}.")
 
 
+def config_create(*, project_id: int, key: str, now: datetime, caller: Caller, **values: Any) -> SystemConfig:
+    """Make a setting; `values` are those of config_set. Raises Conflict when the key is set already."""
+    if SystemConfig.objects.filter(project_id=project_id, key=key).exists():
+        raise Conflict("This key is set already.")
+    return config_set(project_id=project_id, key=key, now=now, caller=caller, **values)[0]
+
+
 def config_set(
     *,
     project_id: int,

@@ -31,7 +31,7 @@ def state_update(
     def changed(current: SessionState | None) -> dict[str, Any]:
         values = _values(current) if current else StateDraft().values()
         for name, value in changes.items():
-            values[name] = merge_patch(values[name], value) or {} if name == "data" else value
+            values[name] = _patched(name, values[name], value)
         return values
 
     return _next_version(session, changed, now, expected_version)
@@ -50,6 +50,12 @@ def state_rollback(
 def state_current(*, session: Session) -> SessionState | None:
     """Return the newest version of a session's state, or None when it has none yet."""
     return SessionState.objects.filter(session=session).order_by("-version").first()
+
+
+def _patched(name: str, stored: Any, stated: Any) -> Any:
+    if name == "data":
+        return merge_patch(stored, stated) or {}
+    return [] if stated is None and isinstance(stored, list) else stated
 
 
 def _values(state: SessionState) -> dict[str, Any]:

@@ -26,8 +26,6 @@ def workflow_run_create(*, project_id: int, values: Mapping[str, Any], now: date
     stated = {"started_at": now, **_resolved(project_id, values, now)}
     run = WorkflowRun(project_id=project_id, **stated)
     run.run_id = run.run_id or uuid7()
-    if run.workflow_id is None:
-        raise InvalidInput.at("/workflow", "A run follows a workflow: name it.")
     check_times(run)
     try:
         with transaction.atomic():
@@ -36,6 +34,21 @@ def workflow_run_create(*, project_id: int, values: Mapping[str, Any], now: date
     except IntegrityError as error:
         raise Conflict("There is a run of this id already.") from error
     return run
+
+
+def workflow_run_save(
+    *, project_id: int, run_id: str, values: Mapping[str, Any], now: datetime
+) -> tuple[WorkflowRun, bool]:
+    """Record the run, or replace the stated values of it; return it and whether it is new. Raises InvalidInput."""
+    run = WorkflowRun.objects.filter(project_id=project_id, run_id=run_id).first()
+    if run is None:
+        return workflow_run_create(project_id=project_id, values={**values, "run_id": run_id}, now=now), True
+    return workflow_run_update(run=run, values=values, now=now, merge=False), False
+
+
+def workflow_run_delete(*, run: WorkflowRun) -> None:
+    """Remove a run. That its workflow was used stays counted."""
+    run.delete()
 
 
 def _count_use(run: WorkflowRun) -> None:
@@ -48,11 +61,16 @@ def workflow_run_update(*, run: WorkflowRun, values: Mapping[str, Any], now: dat
     """Change the stated values of a run; with `merge`, JSON documents merge (RFC 7396). Raises InvalidInput."""
     current = WorkflowRun.objects.select_for_update().get(pk=run.pk)
     for name, value in _resolved(current.project_id, values, now).items():
-        merged = merge_patch(getattr(current, name), value) or {} if merge and name in _DOCUMENTS else value
-        setattr(current, name, merged)
+        setattr(current, name, _merged(getattr(current, name), name, value) if merge else value)
     check_times(current)
     current.save(force_update=True)
     return current
+
+
+def _merged(stored: Any, name: str, stated: Any) -> Any:
+    if name in _DOCUMENTS:
+        return merge_patch(stored, stated) or {}
+    return [] if stated is None and name == "execution_path" else stated
 
 
 def check_times(run: WorkflowRun) -> None:

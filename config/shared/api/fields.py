@@ -115,9 +115,22 @@ class JsonValue(serializers.JSONField):
         return value
 
 
+class JsonDocument(JsonValue):
+    """A document whose null means an empty one; in a PATCH it stays null, which takes the stored one away."""
+
+    empty: Any = None
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        value = super().run_validation(data)
+        is_patch = getattr(self.root, "partial", False)
+        return type(self).empty() if value is None and not is_patch else value
+
+
 @extend_schema_field({"type": "object", "additionalProperties": {}, "nullable": True})
-class JsonObject(JsonValue):
+class JsonObject(JsonDocument):
     """A JSON object."""
+
+    empty = dict
 
     default_error_messages = {"not_object": _("This is a JSON object.")}
 
@@ -128,8 +141,10 @@ class JsonObject(JsonValue):
 
 
 @extend_schema_field({"type": "array", "items": {}, "nullable": True})
-class JsonArray(JsonValue):
+class JsonArray(JsonDocument):
     """A JSON array."""
+
+    empty = list
 
     default_error_messages = {"not_array": _("This is a JSON array.")}
 

@@ -13,6 +13,14 @@ from config.shared.api import fields
 from config.shared.fields import ExactDecimalField, JSONTextField
 
 MASK = "********"
+# What every database holds in such a column; Django itself asks the one it is connected to.
+_RANGES: tuple[tuple[type[models.Field], tuple[int, int]], ...] = (
+    (models.PositiveBigIntegerField, (0, 2**63 - 1)),
+    (models.PositiveIntegerField, (0, 2**31 - 1)),
+    (models.PositiveSmallIntegerField, (0, 2**15 - 1)),
+    (models.BigIntegerField, (-(2**63), 2**63 - 1)),
+    (models.IntegerField, (-(2**31), 2**31 - 1)),
+)
 _JSON_OPTIONS = ("required", "allow_null", "read_only", "help_text")
 # What these hold is shown as it is: the renderer writes times and numbers itself.
 _AS_IT_IS = (
@@ -84,6 +92,9 @@ class LedgerSerializer(StrictInput, serializers.ModelSerializer):
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         """Choose the field by the model's: JSON documents by the default that they have."""
         field_class, kwargs = super().build_standard_field(field_name, model_field)
+        bounds = next((span for kind, span in _RANGES if isinstance(model_field, kind)), None)
+        if bounds is not None and not kwargs.get("read_only"):
+            kwargs["min_value"], kwargs["max_value"] = bounds
         if isinstance(model_field, JSONTextField):
             shapes = {dict: fields.JsonObject, list: fields.JsonArray}
             field_class = shapes.get(model_field.default, fields.JsonValue)

@@ -133,6 +133,47 @@ class CreateMixin:
         return self.answer(self.perform_create(self.validated()), status.HTTP_201_CREATED)
 
 
+class SaveMixin:
+    """PUT of what the path names: `perform_save(values)` creates or replaces it and returns it and whether it is new.
+
+    A PUT states the whole row: what is left out goes back to its default.
+    """
+
+    def update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Create or replace the row of the path."""
+        row, created = self.perform_save(self.completed(self.stated()))
+        return self.answer(row, status.HTTP_201_CREATED if created else status.HTTP_200_OK)
+
+    def partial_update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change what is stated: JSON objects merge (RFC 7396), everything else replaces."""
+        row = self.get_object()
+        return self.answer(self.perform_update(row, self.stated(partial=True)))
+
+    def stated(self: Any, **options: Any) -> dict[str, Any]:
+        """Return the validated body without the id. Raises InvalidInput when it names another one than the path."""
+        name = self.lookup_field
+        serializer = self.get_serializer(data=self.body_with_id(name), **options)
+        serializer.is_valid(raise_exception=True)
+        values: dict[str, Any] = serializer.validated_data
+        if values.pop(name) != self.path_id:
+            raise InvalidInput.at(f"/{name}", "The body names another one than the address.")
+        return values
+
+    def body_with_id(self: Any, name: str) -> Any:
+        """Return the request's body with the id of the path where the body has none."""
+        data = self.request.data
+        return {name: self.path_id, **data} if isinstance(data, dict) else data
+
+    @property
+    def path_id(self: Any) -> str:
+        """The id that the path names."""
+        return str(self.kwargs[self.lookup_url_kwarg or self.lookup_field])
+
+    def completed(self: Any, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values with the default for every writable field that was left out."""
+        return with_defaults(self.get_serializer(), values)
+
+
 class UpdateMixin:
     """PUT and PATCH: `perform_update(row, values)` makes one service call and returns the changed row.
 
@@ -150,12 +191,17 @@ class UpdateMixin:
         return self.answer(self.perform_update(row, self.validated(partial=True)))
 
     def completed(self: Any, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the values of a PUT with the model's default for every writable field that was left out."""
-        model = self.get_serializer_class().Meta.model
-        columns = {field.name: field for field in model._meta.concrete_fields}
-        writable = [field.source for field in self.get_serializer()._writable_fields]
-        absent = [name for name in writable if name not in values and name in columns and columns[name].has_default()]
-        return {**{name: columns[name].get_default() for name in absent}, **values}
+        """Return the values with the default for every writable field that was left out."""
+        return with_defaults(self.get_serializer(), values)
+
+
+def with_defaults(serializer: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a PUT with the model's default for every writable field that was left out."""
+    columns = {field.name: field for field in serializer.Meta.model._meta.concrete_fields}
+    names = [field.source for field in serializer._writable_fields]
+    absent = [columns[name] for name in names if name in columns and name not in values]
+    defaults = {column.name: column.get_default() for column in absent if column.has_default() or column.null}
+    return {**defaults, **values}
 
 
 class DestroyMixin:

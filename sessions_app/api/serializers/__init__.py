@@ -1,0 +1,1 @@
+"""How the rows of the present look in the API."""

@@ -1,0 +1,35 @@
+"""The addresses of the present."""
+
+from django.urls import URLPattern, re_path
+
+from config.shared.api.routers import ANY_ID, LedgerRouter
+from sessions_app.api.views.access import ApiKeyViewSet, AuditLogViewSet, ProjectViewSet
+from sessions_app.api.views.configuration import ConfigViewSet, UserConfigViewSet
+from sessions_app.api.views.knowledge import DocumentViewSet, KnowledgeSourceViewSet
+from sessions_app.api.views.sessions import CheckpointViewSet, SessionViewSet
+from sessions_app.api.views.workflows import WorkflowRunViewSet, WorkflowViewSet
+
+router = LedgerRouter()
+# What is below a session stands before the session, whose id may hold slashes.
+router.register(rf"sessions/(?P<session_id>{ANY_ID})/checkpoints", CheckpointViewSet, basename="checkpoint")
+router.register("sessions", SessionViewSet, basename="session")
+router.register("workflows", WorkflowViewSet, basename="workflow")
+router.register("workflow-runs", WorkflowRunViewSet, basename="workflow-run")
+router.register("knowledge-sources", KnowledgeSourceViewSet, basename="knowledge-source")
+router.register("user-configs", UserConfigViewSet, basename="user-config")
+router.register("configs", ConfigViewSet, basename="config")
+router.register("api-keys", ApiKeyViewSet, basename="api-key")
+router.register("audit-log", AuditLogViewSet, basename="audit-entry")
+router.register("projects", ProjectViewSet, basename="project")
+
+_DOCUMENT = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+
+urlpatterns: list[URLPattern] = [
+    *router.urls,
+    re_path(r"^documents/(?P<namespace>[^/\x00]+)/?$", DocumentViewSet.as_view({"get": "list"}), name="document-list"),
+    re_path(
+        rf"^documents/(?P<namespace>[^/\x00]+)/(?P<key>{ANY_ID})/?$",
+        DocumentViewSet.as_view(_DOCUMENT),
+        name="document-detail",
+    ),
+]

@@ -1,0 +1,195 @@
+"""Sessions, their state and checkpoints, and the agents in memory."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.shared.api.routers import ANY_ID, NUMBER
+from config.shared.api.viewsets import (
+    CreateMixin,
+    DestroyMixin,
+    LedgerViewSet,
+    ListMixin,
+    RetrieveMixin,
+    SaveMixin,
+    VersionedMixin,
+)
+from config.shared.errors import InvalidInput, NotFound
+from config.shared.ids import uuid7
+from sessions_app.api.filters import SessionFilterSet
+from sessions_app.api.serializers.sessions import (
+    HeartbeatSerializer,
+    ResidencySerializer,
+    SessionSerializer,
+    SessionStatusSerializer,
+    StateSerializer,
+)
+from sessions_app.models import Session, SessionState
+from sessions_app.selectors import residencies_newest, session_counts, session_find
+from sessions_app.services.drafts import SessionDraft, StateDraft
+from sessions_app.services.residency import agent_heartbeat, agent_release
+from sessions_app.services.sessions import session_create, session_delete, session_save, session_update
+from sessions_app.services.states import state_current, state_rollback, state_save, state_update
+
+_METADATA = OpenApiParameter(
+    "metadata.{key}",
+    OpenApiTypes.STR,
+    description="Sessions whose metadata has this plain value under the key, such as metadata.customer=ACME.",
+)
+
+
+@extend_schema_view(list=extend_schema(parameters=[_METADATA]))
+class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveMixin, DestroyMixin, LedgerViewSet):
+    """Sessions: one conversation or piece of work of an agent each."""
+
+    queryset = Session.objects.select_related("workflow", "activity")
+    serializer_class = SessionSerializer
+    filterset_class = SessionFilterSet
+    lookup_field = "session_id"
+    lookup_value_regex = ANY_ID
+    ordering = "-created_at"
+    orderings = {
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "last_activity_at": "activity__last_activity_at",
+    }
+    action_parameters = {"counts": ("detail",)}
+
+    def perform_create(self, values: dict[str, Any]) -> Session:
+        """Make the session of a POST."""
+        draft = SessionDraft(**{"session_id": uuid7(), **emptied(values)})
+        return session_create(project_id=self.project_id, draft=draft, now=timezone.now())
+
+    def completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The draft of a session knows the defaults itself."""
+        return values
+
+    def perform_save(self, values: dict[str, Any]) -> tuple[Session, bool]:
+        """Make or replace the session of a PUT."""
+        draft = SessionDraft(session_id=self.path_id, **emptied(values))
+        return session_save(
+            project_id=self.project_id, draft=draft, now=timezone.now(), expected_version=self.expected_version
+        )
+
+    def perform_update(self, row: Session, values: dict[str, Any]) -> Session:
+        """Change the session of a PATCH."""
+        return session_update(session=row, changes=values, now=timezone.now(), expected_version=self.expected_version)
+
+    def perform_destroy(self, row: Session) -> None:
+        """Remove the session with all that hangs on it."""
+        session_delete(session=row, caller=self.caller, now=timezone.now(), expected_version=self.expected_version)
+
+    def answer(self, row: Session, code: int = status.HTTP_200_OK) -> Response:
+        """Return the session; after a write with the activity that was written beside it."""
+        if self.request.method not in ("GET", "HEAD"):
+            row = Session.objects.select_related("workflow", "activity").get(pk=row.pk)
+        return super().answer(row, code)
+
+    @extend_schema(responses=SessionStatusSerializer, parameters=[OpenApiParameter("detail", OpenApiTypes.BOOL)])
+    @action(detail=False, url_path="status", filter_backends=[], pagination_class=None)
+    def counts(self, request: Request) -> Response:
+        """Return how many sessions there are by status, and how many agents are in memory or idle."""
+        detail = request.query_params.get("detail", "false")
+        if detail not in ("true", "false"):
+            raise InvalidInput.at("/detail", "detail is true or false.")
+        answer = session_counts(caller=self.caller, now=timezone.now(), idle_seconds=settings.AGENT_IDLE_SECONDS)
+        if detail == "true":
+            rows = residencies_newest(caller=self.caller)
+            answer["residencies"] = ResidencySerializer(rows, many=True, context=self.get_serializer_context()).data
+        return Response(answer)
+
+    @extend_schema(responses=StateSerializer)
+    @action(detail=True, serializer_class=StateSerializer)
+    def state(self, request: Request, session_id: str) -> Response:
+        """Return the session's current state. 404 while it has none."""
+        state = state_current(session=self.get_object())
+        if state is None:
+            raise NotFound("The session has no state yet.")
+        return self._state_answer(state)
+
+    @extend_schema(request=StateSerializer, responses={200: StateSerializer, 201: StateSerializer})
+    @state.mapping.put
+    def save_state(self, request: Request, session_id: str) -> Response:
+        """Make this the session's state; the former one stays as a checkpoint."""
+        draft = StateDraft(**emptied(self.validated()))
+        return self._state_answer(
+            state_save(
+                session=self.get_object(), draft=draft, now=timezone.now(), expected_version=self.expected_version
+            )
+        )
+
+    @extend_schema(request=StateSerializer(partial=True), responses={200: StateSerializer, 201: StateSerializer})
+    @state.mapping.patch
+    def merge_state(self, request: Request, session_id: str) -> Response:
+        """Change what is stated: `data` merges (RFC 7396), everything else replaces."""
+        changes = self.validated(partial=True)
+        return self._state_answer(
+            state_update(
+                session=self.get_object(), changes=changes, now=timezone.now(), expected_version=self.expected_version
+            )
+        )
+
+    def _state_answer(self, state: SessionState) -> Response:
+        is_first_write = self.request.method not in ("GET", "HEAD") and state.version == 1
+        code = status.HTTP_201_CREATED if is_first_write else status.HTTP_200_OK
+        return Response(self.get_serializer(state).data, status=code)
+
+    @extend_schema(request=HeartbeatSerializer, responses=HeartbeatSerializer)
+    @action(detail=True, methods=["post"], serializer_class=HeartbeatSerializer)
+    def heartbeat(self, request: Request, session_id: str) -> Response:
+        """Say that the session's agent is in memory; renews the sliding expiry."""
+        values = self.validated()
+        return Response(
+            self.get_serializer(agent_heartbeat(session=self.get_object(), now=timezone.now(), **values)).data
+        )
+
+    @extend_schema(request=None, responses={204: None})
+    @heartbeat.mapping.delete
+    def release(self, request: Request, session_id: str) -> Response:
+        """Say that the agent left memory; no data is touched."""
+        agent_release(session=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def emptied(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values without those that are null where null means the default."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class CheckpointViewSet(VersionedMixin, ListMixin, RetrieveMixin, LedgerViewSet):
+    """Checkpoints: every version of a session's state, newest first."""
+
+    queryset = SessionState.objects.all()
+    serializer_class = StateSerializer
+    lookup_field = "version"
+    lookup_value_regex = NUMBER
+    ordering = "-version"
+    orderings = ("version",)
+
+    def get_queryset(self) -> QuerySet[SessionState]:
+        """Return the versions of the session that the path names."""
+        if getattr(self, "swagger_fake_view", False):
+            return SessionState.objects.none()
+        return SessionState.objects.filter(
+            session=session_find(caller=self.caller, session_id=self.kwargs["session_id"])
+        )
+
+    @extend_schema(request=None, responses={201: StateSerializer})
+    @action(detail=True, methods=["post"])
+    def rollback(self, request: Request, session_id: str, version: str) -> Response:
+        """Make this version the current state again, as a new version."""
+        state = state_rollback(
+            session=session_find(caller=self.caller, session_id=session_id),
+            version=int(version),
+            now=timezone.now(),
+            expected_version=self.expected_version,
+        )
+        return self.answer(state, status.HTTP_201_CREATED)

@@ -1,0 +1,107 @@
+"""Workflows and their runs."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from config.shared.api.routers import ANY_ID
+from config.shared.api.viewsets import (
+    KEEPERS,
+    CreateMixin,
+    DestroyMixin,
+    LedgerViewSet,
+    ListMixin,
+    RetrieveMixin,
+    SaveMixin,
+)
+from config.shared.merging import merge_patch
+from sessions_app.api.filters import WorkflowFilterSet, WorkflowRunFilterSet
+from sessions_app.api.serializers.workflows import WorkflowRunSerializer, WorkflowSerializer
+from sessions_app.models import Workflow, WorkflowRun
+from sessions_app.services.workflow_runs import (
+    workflow_run_create,
+    workflow_run_delete,
+    workflow_run_save,
+    workflow_run_update,
+)
+from sessions_app.services.workflows import workflow_create, workflow_delete, workflow_save, workflow_update
+
+
+class WorkflowViewSet(ListMixin, CreateMixin, RetrieveMixin, SaveMixin, DestroyMixin, LedgerViewSet):
+    """Workflow definitions: nodes and edges, and how they are drawn."""
+
+    queryset = Workflow.objects.all()
+    serializer_class = WorkflowSerializer
+    filterset_class = WorkflowFilterSet
+    lookup_field = "workflow_id"
+    lookup_value_regex = ANY_ID
+    write_roles = KEEPERS
+    ordering = "-created_at"
+    orderings = ("created_at",)
+
+    def perform_create(self, values: dict[str, Any]) -> Workflow:
+        """Make the definition of a POST."""
+        workflow_id = values.pop("workflow_id")
+        return workflow_create(
+            project_id=self.project_id, workflow_id=workflow_id, values=values, now=timezone.now(), caller=self.caller
+        )
+
+    def perform_save(self, values: dict[str, Any]) -> tuple[Workflow, bool]:
+        """Make or replace the definition of a PUT."""
+        return workflow_save(
+            project_id=self.project_id,
+            workflow_id=self.path_id,
+            values={"name": self.path_id, **values},
+            now=timezone.now(),
+            caller=self.caller,
+        )
+
+    def perform_update(self, row: Workflow, values: dict[str, Any]) -> Workflow:
+        """Change the definition of a PATCH."""
+        merged = {name: merged_value(getattr(row, name), value) for name, value in values.items()}
+        return workflow_update(workflow=row, values=merged, now=timezone.now(), caller=self.caller)
+
+    def perform_destroy(self, row: Workflow) -> None:
+        """Remove the definition with its runs."""
+        workflow_delete(workflow=row, now=timezone.now(), caller=self.caller)
+
+
+def merged_value(stored: Any, stated: Any) -> Any:
+    """Return a field after a PATCH: objects merge, null empties a document, everything else replaces."""
+    if stated is None and isinstance(stored, dict | list):
+        return type(stored)()
+    return merge_patch(stored, stated) if isinstance(stated, dict) else stated
+
+
+class WorkflowRunViewSet(ListMixin, CreateMixin, RetrieveMixin, SaveMixin, DestroyMixin, LedgerViewSet):
+    """Workflow runs: what happened when a definition was followed."""
+
+    queryset = WorkflowRun.objects.select_related("workflow", "session")
+    serializer_class = WorkflowRunSerializer
+    filterset_class = WorkflowRunFilterSet
+    lookup_field = "run_id"
+    lookup_value_regex = ANY_ID
+    ordering = "-started_at"
+    orderings = ("started_at",)
+
+    def perform_create(self, values: dict[str, Any]) -> WorkflowRun:
+        """Record the run of a POST."""
+        return workflow_run_create(project_id=self.project_id, values=values, now=timezone.now())
+
+    def completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Fill in the defaults, but never move the start of a run that is not stated."""
+        defaults = super().completed({})
+        defaults.pop("started_at", None)
+        return {**defaults, **values}
+
+    def perform_save(self, values: dict[str, Any]) -> tuple[WorkflowRun, bool]:
+        """Record or replace the run of a PUT."""
+        return workflow_run_save(project_id=self.project_id, run_id=self.path_id, values=values, now=timezone.now())
+
+    def perform_update(self, row: WorkflowRun, values: dict[str, Any]) -> WorkflowRun:
+        """Change the run of a PATCH."""
+        return workflow_run_update(run=row, values=values, now=timezone.now(), merge=True)
+
+    def perform_destroy(self, row: WorkflowRun) -> None:
+        """Remove the run."""
+        workflow_run_delete(run=row)
