@@ -100,14 +100,15 @@ def _draft_of(kind: Kind, type_: type[Draft], row: Mapping[str, Any]) -> Draft:
     return type_(session_id="", **common, **own)
 
 
-def _row(kind: Kind, entry: Entry, project_id: int) -> Row:
+def row_of(kind: Kind, entry: Entry, project_id: int) -> Row:
+    """Return the record's row, in the order of the kind's columns."""
     draft = entry.draft
     own = attrgetter(*kind.attributes)(draft)
     return (project_id, entry.session.pk, draft.record_id, draft.timestamp, draft.metadata, *own)
 
 
 def _insert(kind: Kind, entries: Sequence[Entry], batch: Batch) -> None:
-    rows = [_row(kind, entry, batch.project_id) for entry in entries]
+    rows = [row_of(kind, entry, batch.project_id) for entry in entries]
     if not kind.numbered:
         statements.insert_rows(kind.model, kind.columns, rows)
         return

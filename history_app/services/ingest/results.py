@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from config.shared.errors import LedgerError
+
 
 class OutcomeKind(StrEnum):
     """Stored now; stored before with the same content; stored before with another content; not storable."""
@@ -24,6 +26,14 @@ class Outcome:
 
 NEW = Outcome(OutcomeKind.NEW)
 SAME = Outcome(OutcomeKind.SAME)
+
+
+class BatchRefused(LedgerError):
+    """A batch that was to be stored whole or not at all holds records that cannot be stored; nothing was."""
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        super().__init__("The batch holds records that cannot be stored.")
+        self.outcomes = outcomes
 
 
 @dataclass(slots=True)

@@ -70,6 +70,11 @@ def alone_id(record_id: str) -> str:
     return whole if len(whole) <= MAX_ID else ALONE_PREFIX + hashlib.sha256(record_id.encode()).hexdigest()
 
 
+def stands_alone(source: str, record_id: str) -> bool:
+    """Return whether a row with a cost record is that cost's own, and no use of tokens."""
+    return source == ALONE_SOURCE and record_id.startswith(ALONE_PREFIX)
+
+
 def _cost_columns(reported: Decimal | None, computed: Decimal | None) -> tuple[Decimal | None, Decimal | None, str]:
     """Return reported_cost, cost and cost_status: what was reported wins over what was computed."""
     if reported is not None:
@@ -94,7 +99,7 @@ def _dumped(document: dict[str, Any]) -> str | None:
 def use_of(row: dict[str, Any]) -> Use:
     """Return the use that a row stands for: `row_of` the other way round."""
     costed = row["cost_record_id"] is not None
-    if costed and row["source"] == ALONE_SOURCE and row["record_id"].startswith(ALONE_PREFIX):
+    if costed and stands_alone(row["source"], row["record_id"]):
         cost = _cost_of(row, row["metadata"], {})
         return Use(row["session_id"], cost=cost, was=cost, pk=row["id"])
     metadata, note = _without_note(row["metadata"]) if costed else (row["metadata"], {})

@@ -11,17 +11,23 @@ from history_app.services.drafts import Draft
 from history_app.services.ingest.batch import Batch, Entry
 from history_app.services.ingest.facts import KINDS, facts_write
 from history_app.services.ingest.llm_calls import llm_calls_write
-from history_app.services.ingest.results import SAME, Outcome, OutcomeKind, WriteResult
+from history_app.services.ingest.results import SAME, BatchRefused, Outcome, OutcomeKind, WriteResult
 from history_app.services.ingest.retries import retried
 from history_app.services.ingest.sessions import TakenSession, sessions_advance, sessions_take
 from history_app.services.ingest.tasks import tasks_resolve
 from history_app.services.ingest.usage import usage_write
 
+REFUSALS = (OutcomeKind.CONFLICT, OutcomeKind.REJECTED)
 UNKNOWN_SESSION = Outcome(OutcomeKind.REJECTED, "/session_id", "There is no such session.")
 
 
 def records_write(
-    *, project_id: int, drafts: Sequence[Draft], now: datetime, create_sessions: bool = True
+    *,
+    project_id: int,
+    drafts: Sequence[Draft],
+    now: datetime,
+    create_sessions: bool = True,
+    all_or_none: bool = False,
 ) -> WriteResult:
     """Store records of any kinds and sessions in one transaction, and say of each what became of it.
 
@@ -29,12 +35,20 @@ def records_write(
     where its content is another one, and the stored one stays. Messages are numbered within their sessions in the
     order of the drafts, without gaps. Unknown sessions are created, or their records rejected when `create_sessions`
     is False. LLM responses join their requests, and costs the token usage beside them, whichever comes first.
-    `now` is the moment of recording. Raises Unavailable when other writers stood in the way of every attempt.
+    `now` is the moment of recording. Raises Unavailable when other writers stood in the way of every attempt, and with
+    `all_or_none` BatchRefused when one of the records is a conflict or rejected.
     """
-    return retried(lambda: _write(project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions))
+
+    def write() -> WriteResult:
+        with transaction.atomic():
+            result = _write(project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions)
+            if all_or_none and any(outcome.kind in REFUSALS for outcome in result.outcomes):
+                raise BatchRefused(result.outcomes)
+            return result
+
+    return retried(write)
 
 
-@transaction.atomic
 def _write(*, project_id: int, drafts: Sequence[Draft], now: datetime, create_sessions: bool) -> WriteResult:
     taken = sessions_take(project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions)
     batch = Batch(project_id, now, [SAME] * len(drafts))
