@@ -15,10 +15,11 @@ _SHARED_PROCESSORS: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# Plain tracebacks: the fancy ones print local variables, and with them what people typed.
 _RENDERERS: list[Any] = (
     [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     if LOG_FORMAT == "json"
-    else [structlog.dev.ConsoleRenderer(colors=False)]
+    else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
 )
 
 # What these say at INFO (each request, each job) is for those who look for it, with LOG_LEVEL=DEBUG.
