@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 # Sessions open as conversations; the app that knows what was said provides the page.
 AGENTLEDGER_CONVERSATION_VIEW = "history_app.admin.conversation.page.conversation_page"
+FORMAT_MODULE_PATH = ["config.formats"]
 
 
 def _item(title, icon, model, permission=None):
@@ -104,16 +105,19 @@ _NAVIGATION = [
 UNFOLD = {
     "SITE_TITLE": "AgentLedger",
     "SITE_HEADER": "AgentLedger",
-    "SITE_SUBHEADER": _("The system of record for AI agents"),
+    "SITE_SUBHEADER": _("System of record for agents"),
     "SITE_SYMBOL": "menu_book",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("ledger/icon.svg")},
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "backups_app.admin.front_page.front_page",
-    "STYLES": [lambda request: static("ledger/admin.css")],
-    "SCRIPTS": [lambda request: static("ledger/admin.js")],
+    "STYLES": [lambda _request: static("ledger/admin.css")],
+    "SCRIPTS": [lambda _request: static("ledger/admin.js")],
     "COLORS": {
         "primary": {
             "50": "oklch(97% .015 230)",

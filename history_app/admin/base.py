@@ -4,12 +4,16 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from config.shared.admin.facts import ProtectedModelAdmin
+from config.shared.callers import Caller
 from history_app.models import Fact
+from history_app.services.edits import fact_delete
+from history_app.services.staff_records import fact_add, fact_restate
 
 
 class FactAdmin(ProtectedModelAdmin):
@@ -21,6 +25,7 @@ class FactAdmin(ProtectedModelAdmin):
     search_help_text = _("Beginning of a session id")
     raw_id_fields: tuple[str, ...] = ("session",)
     identity_fields = ("project", "session", "record_id")
+    made_when_empty = ("record_id", "request_id")
     # What every list of facts reads besides its own columns.
     common_columns = ("record_id", "timestamp", "session__session_id")
     columns: tuple[str, ...] = ()
@@ -39,6 +44,15 @@ class FactAdmin(ProtectedModelAdmin):
     def list_only(self) -> tuple[str, ...]:  # type: ignore[override]
         """The columns of the list."""
         return (*self.common_columns, *self.columns)
+
+    def row_create(self, row: Fact, caller: Caller) -> Fact:
+        return fact_add(fact=row, caller=caller, now=timezone.now())
+
+    def row_update(self, row: Fact, changed: list[str], caller: Caller) -> None:
+        fact_restate(fact=row, caller=caller, now=timezone.now())
+
+    def row_delete(self, row: Fact, caller: Caller) -> None:
+        fact_delete(fact=row, caller=caller, now=timezone.now())
 
     @display(description=_("session"))
     def in_conversation(self, row: Fact) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.db.models.functions import Left
+from django.db.models.functions import Coalesce, Left
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -25,16 +26,22 @@ class MessageAdmin(FactAdmin):
     list_filter = ("role", period_filter("timestamp", _("time")))
     columns = ("sequence", "role")
     masked_fields = ("content", "structured_content", "beginning_text")
-    readonly_fields = ("sequence",)
     fieldsets = (
         (None, {"fields": ("project", "session", "sequence", "record_id", "role", "timestamp")}),
         (_("Content"), {"fields": ("content", "structured_content")}),
         (_("Metadata"), {"fields": ("metadata",)}),
     )
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Message | None = None) -> list[Any]:
+        """Keep the number, and the text of a structure, which follows from the structure."""
+        fields = [*super().get_readonly_fields(request, obj), "sequence"]
+        follows = obj is not None and obj.structured_content is not None
+        return [*fields, self._shown("content")] if follows else fields
+
     def list_rows(self, rows: QuerySet[Message]) -> QuerySet[Message]:
         """Read the beginning of each message, not the whole."""
-        return super().list_rows(rows).annotate(beginning_text=Left("content", BEGINNING_CHARACTERS))
+        beginning = Coalesce(Left("content", BEGINNING_CHARACTERS), Left("structured_content", BEGINNING_CHARACTERS))
+        return super().list_rows(rows).annotate(beginning_text=beginning)
 
     @display(description=_("content"))
     def shown_beginning(self, row: Any) -> str:

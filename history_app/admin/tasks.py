@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -13,7 +14,11 @@ from unfold.decorators import display
 from config.shared.admin.badges import STATUS_COLOURS, status_label
 from config.shared.admin.facts import ProtectedModelAdmin
 from config.shared.admin.filters import period_filter
+from config.shared.callers import Caller
+from config.shared.ids import uuid7
 from history_app.models import Subtask, Task
+from history_app.services.tasks import subtask_delete, task_delete
+from sessions_app.services.staff_edits import row_create, row_update
 
 BEGINNING_CHARACTERS = 100
 
@@ -22,6 +27,16 @@ class WorkAdmin(ProtectedModelAdmin):
     """What tasks and subtasks have in common."""
 
     beginning_of = ""
+
+    def project_of(self, row: Any) -> int:
+        """Return the project whose audit remembers a change."""
+        raise NotImplementedError
+
+    def row_create(self, row: Any, caller: Caller) -> Any:
+        return row_create(row=row, caller=caller, now=timezone.now(), project_id=self.project_of(row))
+
+    def row_update(self, row: Any, changed: list[str], caller: Caller) -> None:
+        row_update(row=row, changed=changed, caller=caller, now=timezone.now(), project_id=self.project_of(row))
 
     def list_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Read the beginning of the text, not the whole."""
@@ -53,6 +68,7 @@ class TaskAdmin(WorkAdmin):
     search_help_text = _("Beginning of a session id")
     raw_id_fields = ("session",)
     identity_fields = ("project", "session", "record_id")
+    made_when_empty = ("record_id",)
     readonly_fields = ("updated_at",)
     masked_fields = ("user_input", "results", "beginning_text")
     fieldsets = (
@@ -61,6 +77,18 @@ class TaskAdmin(WorkAdmin):
         (_("Times"), {"fields": ("created_at", "updated_at")}),
     )
     add_fieldsets = ((None, {"fields": ("session", "record_id", "user_input", "status", "results", "metadata")}),)
+
+    def project_of(self, row: Task) -> int:
+        return int(row.session.project_id)
+
+    def row_create(self, row: Task, caller: Caller) -> Task:
+        """Put the task into its session's project."""
+        row.project_id = row.session.project_id
+        row.record_id = row.record_id or uuid7()
+        return super().row_create(row, caller)
+
+    def row_delete(self, row: Task, caller: Caller) -> None:
+        task_delete(task=row, caller=caller, now=timezone.now())
 
     @display(description=_("session"))
     def in_conversation(self, row: Task) -> str:
@@ -97,6 +125,12 @@ class SubtaskAdmin(WorkAdmin):
         (_("Outcome"), {"fields": ("expected_output", "actual_output", "validation_report", "context")}),
         (_("Times"), {"fields": ("created_at", "updated_at")}),
     )
+
+    def project_of(self, row: Subtask) -> int:
+        return int(row.task.project_id)
+
+    def row_delete(self, row: Subtask, caller: Caller) -> None:
+        subtask_delete(subtask=row, caller=caller, now=timezone.now())
 
     @display(description=_("task"))
     def task_link(self, row: Subtask) -> str:

@@ -25,6 +25,8 @@ class TokenUsageAdmin(FactAdmin):
         exact_filter("user_id", _("user id")),
         period_filter("timestamp", _("time")),
     )
+    # What a use costs follows from what was reported.
+    readonly_fields = ("cost", "cost_status", "cost_record_id")
     columns = ("model", "provider", *TOKENS, "cost", "cost_status")
     search_fields = ("^session__session_id", "=model", "=user_id")
     search_help_text = _("Beginning of a session id, or a whole model name or user id")

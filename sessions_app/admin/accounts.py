@@ -1,5 +1,6 @@
 """Admin of projects, staff and their groups."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from config.shared.admin.base import LedgerModelAdmin
-from config.shared.admin.callers import caller_of_staff, project_choices
+from config.shared.admin.callers import caller_of_staff
 from sessions_app.admin.base import StaffEdited
 from sessions_app.models import Project, StaffUser
 from sessions_app.services.staff_edits import row_update
@@ -64,7 +65,7 @@ class StaffUserAdmin(StaffEdited, UserAdmin, LedgerModelAdmin):
         rows = super().get_queryset(request)
         if request.user.is_superuser:
             return rows
-        projects = [pk for pk, _slug in project_choices(request)]
+        projects = caller_of_staff(request).project_ids
         colleagues = StaffUser.projects.through.objects.filter(project_id__in=projects).values("staffuser_id")
         return rows.filter(Q(pk=request.user.pk) | Q(pk__in=colleagues))
 
@@ -84,10 +85,10 @@ class StaffUserAdmin(StaffEdited, UserAdmin, LedgerModelAdmin):
         return allowed and super().has_delete_permission(request, obj)
 
     @transaction.atomic
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Set somebody's password; that it happened is audited, the password is not."""
         response = super().user_change_password(request, id, form_url)
-        if request.method == "POST" and response.status_code == 302:
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
             user = StaffUser.objects.get(pk=id)
             row_update(row=user, changed=["password"], caller=caller_of_staff(request), now=timezone.now())
         return response

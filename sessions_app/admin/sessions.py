@@ -61,6 +61,7 @@ class SessionAdmin(LedgerModelAdmin):
     search_help_text = _("Beginning of a session id or user id")
     autocomplete_fields = ("project", "workflow")
     identity_fields = ("project", "session_id")
+    made_when_empty = ("session_id",)
     readonly_fields = ("version", "updated_at")
     masked_fields = ("context",)
     change_form_outer_before_template = "admin/session_links.html"

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from config.shared.callers import Caller
+from config.shared.ids import uuid7
 from sessions_app.models import Session, SessionActivity
 from sessions_app.services.labels import labels_replace
 from sessions_app.services.staff_edits import row_create, row_update
@@ -14,7 +15,11 @@ _LABELLED = {"tags", "metadata"}
 
 @transaction.atomic
 def session_add(*, session: Session, caller: Caller, now: datetime) -> Session:
-    """Store a new session with its activity and labels; it expires when its own `expires_at` says so."""
+    """Store a new session with its activity and labels, under a UUIDv7 when it has no id.
+
+    It expires when its own `expires_at` says so.
+    """
+    session.session_id = session.session_id or uuid7()
     row_create(row=session, caller=caller, now=now)
     SessionActivity.objects.create(session=session, last_activity_at=now)
     labels_replace(sessions=[session], are_new=True)

@@ -23,7 +23,7 @@ SECRET_FIELDS = frozenset({"password", "sealed", "key_hash", "sealed_secrets", "
 def row_create(*, row: Model, caller: Caller, now: datetime, project_id: int | None = None) -> Model:
     """Store a new row and say so in the audit of its project (the default one where the row belongs to none)."""
     row.save(force_insert=True)
-    _audit(row, "create", {}, caller, now, project_id)
+    row_audit(row=row, verb="create", changes={}, caller=caller, now=now, project_id=project_id)
     return row
 
 
@@ -41,15 +41,41 @@ def row_update(
     if changed:
         if columns:
             row.save(update_fields=[*columns, *_stamped(row, before, now)])
-        _audit(row, "update", {name: _difference(before, row, name) for name in changed}, caller, now, project_id)
+        changes = {name: _difference(before, row, name) for name in changed}
+        row_audit(row=row, verb="update", changes=changes, caller=caller, now=now, project_id=project_id)
     return row
 
 
 @transaction.atomic
 def row_delete(*, row: Model, caller: Caller, now: datetime, project_id: int | None = None) -> None:
     """Delete a row, with what hangs on it."""
-    _audit(row, "delete", {}, caller, now, project_id)
+    row_audit(row=row, verb="delete", changes={}, caller=caller, now=now, project_id=project_id)
     row.delete()
+
+
+def row_audit(
+    *,
+    row: Model,
+    verb: str,
+    changes: dict[str, Any],
+    caller: Caller,
+    now: datetime,
+    project_id: int | None = None,
+) -> None:
+    """Write the audit entry of one row, whose `verb` is create, update or delete.
+
+    What belongs to no project, such as a group, is told in the default project's chain.
+    """
+    kind = WORDS_OF_A_NAME.sub("_", type(row).__name__).lower()
+    audit_record(
+        project_id=project_id or getattr(row, "project_id", None) or _default_project_id(),
+        caller=caller,
+        action=f"{kind}.{verb}",
+        target_type=kind,
+        target_id=str(row.pk),
+        changes=changes,
+        now=now,
+    )
 
 
 def _stamped(row: Any, before: Any, now: datetime) -> list[str]:
@@ -76,21 +102,6 @@ def _difference(before: Model, after: Model, name: str) -> Any:
 def _short(row: Model, name: str) -> str | None:
     value = getattr(row, row._meta.get_field(name).attname)
     return None if value is None else str(value)[:SHOWN_CHARACTERS]
-
-
-def _audit(
-    row: Model, action: str, changes: dict[str, Any], caller: Caller, now: datetime, project_id: int | None
-) -> None:
-    kind = WORDS_OF_A_NAME.sub("_", type(row).__name__).lower()
-    audit_record(
-        project_id=project_id or getattr(row, "project_id", None) or _default_project_id(),
-        caller=caller,
-        action=f"{kind}.{action}",
-        target_type=kind,
-        target_id=str(row.pk),
-        changes=changes,
-        now=now,
-    )
 
 
 def _default_project_id() -> int:

@@ -10,10 +10,12 @@ from django.db.models import Field, Model, QuerySet
 from django.forms import Field as FormField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from config.shared.admin.callers import caller_of_staff, named_caller, project_choices
+from config.shared.admin.callers import caller_of_staff
 from config.shared.admin.deletion import deletion_summary
 from config.shared.admin.filters import ProjectFilter
 from config.shared.admin.forms import ExactTextField, JsonFormField, JsonTextarea, LedgerForm
@@ -35,6 +37,9 @@ class LedgerChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the page."""
         super().get_results(request)
+        if not (self.query or self.has_active_filters):
+            # Nothing is left out by a choice of the reader, so the page offers no way back to "all".
+            self.full_result_count = self.result_count
         self.model_admin.mask(request, *self.result_list)
 
     def url_for_result(self, result: Model) -> str:
@@ -56,6 +61,8 @@ class LedgerModelAdmin(ModelAdmin):
     list_max_show_all = 0
     sortable_by = ()
     warn_unsaved_form = True
+    # "All" could be a million rows more than the page shows: actions take what was ticked.
+    list_disable_select_all = True
 
     # Where the project stands; None for tables that belong to no project.
     project_path: str | None = "project_id"
@@ -67,6 +74,8 @@ class LedgerModelAdmin(ModelAdmin):
     list_only: tuple[str, ...] = ()
     # Fields that identify the row: settled when it is made.
     identity_fields: tuple[str, ...] = ()
+    # Ids that the service makes where none is given.
+    made_when_empty: tuple[str, ...] = ()
 
     # Which rows
 
@@ -75,7 +84,7 @@ class LedgerModelAdmin(ModelAdmin):
         rows = super().get_queryset(request)
         if self.project_path is None:
             return rows
-        caller = named_caller(request)
+        caller = caller_of_staff(request)
         if hasattr(rows, "visible_to"):
             return rows.visible_to(caller)
         return rows.filter(**{f"{self.project_path}__in": caller.project_ids})
@@ -89,7 +98,7 @@ class LedgerModelAdmin(ModelAdmin):
         return ("-pk",)
 
     def _one_project(self, request: HttpRequest) -> bool:
-        return len(project_choices(request)) == 1 or request.GET.get("project", "").isdigit()
+        return len(caller_of_staff(request).project_ids or ()) == 1 or request.GET.get("project", "").isdigit()
 
     def list_rows(self, rows: QuerySet) -> QuerySet:
         """Return the rows of the list with only the columns that it shows."""
@@ -179,13 +188,17 @@ class LedgerModelAdmin(ModelAdmin):
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> FormField | None:
         """Edit JSON as indented text, and any text with its spaces kept."""
         if isinstance(db_field, JSONTextField):
-            field = JsonFormField(required=False, label=db_field.verbose_name, help_text=db_field.help_text)
+            field = JsonFormField(required=False, label=capfirst(db_field.verbose_name), help_text=db_field.help_text)
             field.widget = JsonTextarea()
             field.empty_value = db_field.get_default()
             return field
         if isinstance(db_field, models.CharField | models.TextField) and not db_field.choices:
             kwargs.setdefault("form_class", ExactTextField)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in self.made_when_empty:
+            field.required = False
+            field.help_text = _("Made here when left empty.")
+        return field
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer and accept only rows that the member of staff may see."""
@@ -212,7 +225,8 @@ class LedgerModelAdmin(ModelAdmin):
         """Hand the row to its service."""
         caller = caller_of_staff(request)
         if change:
-            self.row_update(obj, [name for name in form.changed_data if name != "seen_version"], caller)
+            own = {field.name for field in (*self.opts.concrete_fields, *self.opts.many_to_many)}
+            self.row_update(obj, [name for name in form.changed_data if name in own], caller)
         else:
             obj.pk = self.row_create(obj, caller).pk
 

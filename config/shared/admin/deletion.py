@@ -1,7 +1,7 @@
 """What deleting rows takes with it: counted instead of listed, because a session may have a million facts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db.models import CASCADE, PROTECT, Model
@@ -21,27 +21,28 @@ def deletion_summary(rows: Sequence[Model]) -> tuple[list[str], dict[str, Any], 
     model = type(rows[0])
     counts: Counter[str] = Counter({str(model._meta.verbose_name_plural): len(rows)})
     obstacles: list[str] = []
-    _follow(model, "", [row.pk for row in rows], counts, obstacles, LEVELS)
-    shown = {name: _shown_count(count) for name, count in counts.items() if count}
+    for relation, count in _dependents(model, [row.pk for row in rows], LEVELS):
+        name = str(relation.related_model._meta.verbose_name_plural)
+        if relation.on_delete is PROTECT:
+            obstacles.append(f"{capfirst(name)}: {_shown_count(count)}")
+        else:
+            counts[name] += count
+    shown = {name: _shown_count(count) for name, count in counts.items()}
     return [f"{capfirst(row._meta.verbose_name)}: {row}" for row in rows], shown, obstacles
 
 
-def _follow(
-    model: type[Model], path: str, pks: list[Any], counts: Counter[str], obstacles: list[str], levels: int
-) -> None:
+def _dependents(model: type[Model], pks: list[Any], levels: int, path: str = "") -> Iterator[tuple[Any, int]]:
+    """Yield the relations that point at these rows, directly or through others, with how many rows do so."""
     for relation in model._meta.related_objects:
         if relation.many_to_many or relation.on_delete not in (CASCADE, PROTECT):
             continue
         way = f"{relation.field.name}__{path}" if path else relation.field.name
-        related = relation.related_model
-        count = related._base_manager.filter(**{f"{way}__in": pks}).order_by()[: COUNTED_AT_MOST + 1].count()
-        name = str(related._meta.verbose_name_plural)
-        if relation.on_delete is PROTECT and count:
-            obstacles.append(f"{capfirst(name)}: {_shown_count(count)}")
-        elif count:
-            counts[name] += count
-            if levels > 1:
-                _follow(related, way, pks, counts, obstacles, levels - 1)
+        related = relation.related_model._base_manager.filter(**{f"{way}__in": pks}).order_by()
+        count = related[: COUNTED_AT_MOST + 1].count()
+        if count:
+            yield relation, count
+            if levels > 1 and relation.on_delete is CASCADE:
+                yield from _dependents(relation.related_model, pks, levels - 1, way)
 
 
 def _shown_count(count: int) -> str:

@@ -24,6 +24,11 @@ class BoundedPaginator(Paginator):
         return min(self._counted, COUNTED_AT_MOST)
 
     @property
+    def shown_bound(self) -> str:
+        """The bound, for people."""
+        return f"{COUNTED_AT_MOST:,}"
+
+    @property
     def has_more(self) -> bool:
         """Whether there are rows beyond the ones that the pages reach."""
         return self._counted > COUNTED_AT_MOST

@@ -38,6 +38,7 @@ def _context(request: HttpRequest, session: Session) -> dict[str, Any]:
     return {
         "title": str(session),
         "opts": Session._meta,
+        "original": session,
         "session": session,
         "masked": masked,
         "window": window,

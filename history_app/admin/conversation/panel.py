@@ -36,15 +36,16 @@ def usage_totals(session: Session) -> dict[str, Any]:
     }
 
 
-def counts_of(session: Session) -> dict[str, int]:
-    """Return how many messages, calls and errors the session holds."""
+def counts_of(session: Session) -> dict[str, str]:
+    """Return how many messages, calls and errors the session holds, in readable form."""
     activity = getattr(session, "activity", None)
-    return {
+    counts = {
         "messages": activity.message_count if activity else 0,
         "tool_calls": ToolCall.objects.filter(session=session).count(),
         "llm_calls": LLMCall.objects.filter(session=session).count(),
         "errors": ErrorRecord.objects.filter(session=session).count(),
     }
+    return {name: shown_number(count) for name, count in counts.items()}
 
 
 def current_state(session: Session, masked: bool) -> dict[str, Any] | None:
