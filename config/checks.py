@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
 
 from config.filesystems import network_filesystem
+from config.shared.crypto import encrypt
 
 # `manage.py serve` runs the checks under this tag before it starts.
 OWN = "agentledger"
@@ -21,10 +23,20 @@ def secrets_are_given(**_: Any) -> list[CheckMessage]:
         messages.append(
             Error("SECRET_KEY is not set.", hint="Set SECRET_KEY or SECRET_KEY_FILE.", id="agentledger.E001")
         )
+    hint = "Set FIELD_ENCRYPTION_KEYS or FIELD_ENCRYPTION_KEYS_FILE to id:base64 of 32 random bytes."
     if not settings.FIELD_ENCRYPTION_KEYS:
-        hint = "Set FIELD_ENCRYPTION_KEYS or FIELD_ENCRYPTION_KEYS_FILE to id:base64 of 32 random bytes."
         messages.append(Error("FIELD_ENCRYPTION_KEYS is not set.", hint=hint, id="agentledger.E002"))
+    elif not _field_keys_work():
+        messages.append(Error("FIELD_ENCRYPTION_KEYS holds what is no key.", hint=hint, id="agentledger.E004"))
     return messages
+
+
+def _field_keys_work() -> bool:
+    try:
+        encrypt("", "system check")
+    except (ImproperlyConfigured, ValueError):
+        return False
+    return True
 
 
 @register(OWN)
@@ -39,7 +51,7 @@ def sqlite_is_on_a_local_disk(**_: Any) -> list[CheckMessage]:
     return [Error(f"The SQLite database is on a network file system ({kind}).", hint=hint, id="agentledger.E003")]
 
 
-@register(Tags.security, deploy=True)
+@register(OWN, deploy=True)
 def broker_is_a_server(**_: Any) -> list[CheckMessage]:
     """The embedded broker serves one machine only."""
     if settings.EMBEDDED_DATABASE or not settings.EMBEDDED_BROKER:
