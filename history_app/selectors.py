@@ -3,25 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum, TextField
+from django.db.models.functions import Substr
 
 from config.shared.fields import ExactSum
-from history_app.models import Message, Task, TokenUsage
+from history_app.models import Task, TokenUsage
 from sessions_app.models import Session
 
-LARGEST_WINDOW = 1000
+# How many characters of a large document a list shows; the detail shows all of it.
+BEGINNING_CHARACTERS = 2000
 
 
-def last_messages(
-    *, session: Session, last: int, before: int | None = None, role: str | None = None
-) -> Sequence[Message]:
-    """Return the last messages of a session in their order: at most `last`, below the number `before`, of one role."""
-    rows = Message.objects.filter(session=session)
-    if before is not None:
-        rows = rows.filter(sequence__lt=before)
-    if role is not None:
-        rows = rows.filter(role=role)
-    return list(reversed(rows.order_by("-sequence")[: min(last, LARGEST_WINDOW)]))
+def with_beginnings(rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any]:
+    """Return rows whose large JSON columns stay in the database, all but their first characters.
+
+    Each column's beginning is `<column>_beginning`: one character longer than what is shown where there is more.
+    """
+    beginnings = {
+        f"{column}_beginning": Substr(column, 1, BEGINNING_CHARACTERS + 1, output_field=TextField())
+        for column in columns
+    }
+    return rows.defer(*columns).annotate(**beginnings)
 
 
 def usage_stats_of_user(project_id: int, user_id: str) -> dict[str, Any]:

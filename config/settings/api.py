@@ -31,4 +31,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Several resources have a status or a role of their own.
+    "ENUM_NAME_OVERRIDES": {
+        "MessageRole": "history_app.models.Message.Role",
+        "ToolCallStatus": "history_app.models.ToolCall.Status",
+        "WorkStatus": "history_app.models.tasks.WorkStatus",
+        "KeyRole": "sessions_app.models.ApiKey.Role",
+        "SessionStatusWord": "sessions_app.models.Session.Status",
+        "WorkflowRunStatus": "sessions_app.models.WorkflowRun.Status",
+    },
 }

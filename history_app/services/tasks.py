@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput
+from config.shared.fields import JSONTextField
 from config.shared.ids import uuid7
+from config.shared.merging import merge_patch
 from history_app.models import Subtask, Task
 from history_app.services.storable import storable_id
 from sessions_app.models import Session
@@ -85,10 +87,13 @@ def _stored_twin(task: Task, subtasks: Sequence[Mapping[str, Any]]) -> Task:
 
 
 @transaction.atomic
-def task_update(*, task: Task, changes: Mapping[str, Any], now: datetime) -> Task:
-    """Change columns of TASK_FIELDS of a task; other columns that somebody else changes meanwhile stay theirs."""
+def task_update(*, task: Task, changes: Mapping[str, Any], now: datetime, merge: bool = True) -> Task:
+    """Change columns of TASK_FIELDS of a task; with `merge` JSON objects merge (RFC 7396), else they are replaced.
+
+    Columns that are not named, and that somebody else may change at this moment, stay as they are.
+    """
     _check_names(changes, TASK_FIELDS)
-    return _changed(task, changes, now, session=task.session)
+    return _changed(task, changes, now, merge=merge, session=task.session)
 
 
 @transaction.atomic
@@ -109,18 +114,21 @@ def subtask_create(*, task: Task, now: datetime, subtask_index: int | None = Non
 
 
 @transaction.atomic
-def subtask_update(*, subtask: Subtask, changes: Mapping[str, Any], now: datetime) -> Subtask:
-    """Change columns of SUBTASK_FIELDS of a subtask."""
+def subtask_update(*, subtask: Subtask, changes: Mapping[str, Any], now: datetime, merge: bool = True) -> Subtask:
+    """Change columns of SUBTASK_FIELDS of a subtask, as `task_update` does."""
     _check_names(changes, SUBTASK_FIELDS)
-    return _changed(subtask, changes, now, session=subtask.task.session)
+    return _changed(subtask, changes, now, merge=merge, session=subtask.task.session)
 
 
-def _changed(row: Any, changes: Mapping[str, Any], now: datetime, *, session: Session) -> Any:
+def _changed(row: Any, changes: Mapping[str, Any], now: datetime, *, merge: bool, session: Session) -> Any:
+    # The session first, as the bulk writer does: whoever takes both in one order never waits in a circle.
+    session_touch(session=session, now=now)
+    row = type(row).objects.select_for_update().get(pk=row.pk)
     for name, value in changes.items():
-        setattr(row, name, value)
+        document = isinstance(row._meta.get_field(name), JSONTextField)
+        setattr(row, name, merge_patch(getattr(row, name), value) if merge and document else value)
     row.updated_at = now
     row.save(update_fields=[*changes, "updated_at"])
-    session_touch(session=session, now=now)
     return row
 
 

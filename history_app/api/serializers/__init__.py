@@ -1,0 +1,1 @@
+"""What the API shows of history, and how OpenAPI describes what it takes."""
