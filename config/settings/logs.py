@@ -53,3 +53,5 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+# Looking up who calls, for the log alone, would ask the database, also where it is away.
+DJANGO_STRUCTLOG_USER_ID_FIELD = None
