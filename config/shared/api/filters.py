@@ -5,11 +5,12 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import BaseFilterBackend
 
-from config.shared.api.fields import EARLIEST
+from config.shared.api.fields import EARLIEST, LATEST
 from config.shared.api.json_bodies import GREATEST_INTEGER
 from config.shared.api.pagination import PAGE_PARAMETERS
 from config.shared.errors import FieldError, InvalidInput
@@ -64,10 +65,8 @@ class IntegerFilter(django_filters.NumberFilter):
 class InstantFilter(django_filters.IsoDateTimeFilter):
     """The rows before or after a moment, given as RFC 3339; without an offset it is read as UTC."""
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
-        if value and value < EARLIEST:
-            raise InvalidInput.at(f"/{self.field_name}", f"Times begin at {EARLIEST:%Y-%m-%d}.")
-        return super().filter(qs, value)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, validators=[MinValueValidator(EARLIEST), MaxValueValidator(LATEST)], **kwargs)
 
 
 class LedgerFilterSet(django_filters.FilterSet):

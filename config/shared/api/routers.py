@@ -12,7 +12,8 @@ class LedgerRouter(SimpleRouter):
     """A router that tries actions on one row before the row itself, because an id may hold slashes."""
 
     def __init__(self) -> None:
-        super().__init__(trailing_slash="/?")
+        super().__init__()
+        self.trailing_slash = "/?"
         details = [route for route in self.routes if route.detail]
         actions_first = sorted(details, key=lambda route: not isinstance(route, DynamicRoute))
         self.routes = [route for route in self.routes if not route.detail] + actions_first

@@ -56,6 +56,8 @@ class AuditEntrySerializer(LedgerSerializer):
 class ProjectSerializer(LedgerSerializer):
     """One project. Its slug never changes."""
 
+    # Whether a slug is taken is for the service to say: nobody learns of other projects by trying.
+    slug = TextValue(max_length=63)
     name = TextValue(max_length=200, required=False)
 
     class Meta:
