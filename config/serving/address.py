@@ -1,12 +1,15 @@
 """The address that is served: read from the command line, and taken before anything else starts."""
 
 import errno
+import re
 import socket
 from dataclasses import dataclass
 
 DEFAULT_PORT = 8000
 BACKLOG = 2048
 HIGHEST_PORT = 65535
+_TYPED = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(?::(?P<port>[0-9]+))?")
+_NO_ADDRESS = "{!r} is no address. Write host:port, such as 127.0.0.1:8000."
 # Every interface, and how this machine itself comes in there.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (only where the owner asks for it)
 
@@ -43,15 +46,16 @@ class Address:
 
 def address_from_text(text: str) -> Address:
     """Read `host:port`, `[v6]:port`, `:port`, `host` or `port`; raises AddressError for anything else."""
-    host, separator, port = text.rpartition(":")
-    if text.startswith("[") and text.endswith("]"):
-        host, port = text, str(DEFAULT_PORT)
-    elif not separator:
-        host, port = ("127.0.0.1", text) if text.isdigit() else (text, str(DEFAULT_PORT))
-    host = host.removeprefix("[").removesuffix("]") or "0.0.0.0"  # noqa: S104 (no host means every interface, as elsewhere)
-    if not port.isdecimal() or int(port) > HIGHEST_PORT or "/" in host:
-        raise AddressError(f"{text!r} is no address. Write host:port, such as 127.0.0.1:8000.")
-    return Address(host, int(port))
+    found = _TYPED.fullmatch(text)
+    if not text or found is None:
+        raise AddressError(_NO_ADDRESS.format(text))
+    host, port = found["host"].strip("[]"), found["port"]
+    if port is None and host.isdigit():
+        host, port = "127.0.0.1", host
+    number = int(port or DEFAULT_PORT)
+    if number > HIGHEST_PORT:
+        raise AddressError(_NO_ADDRESS.format(text))
+    return Address(host or "0.0.0.0", number)  # noqa: S104 (no host means every interface, as elsewhere)
 
 
 def listening_socket(address: Address) -> tuple[socket.socket, Address]:
