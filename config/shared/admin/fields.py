@@ -66,6 +66,9 @@ class ReadableFields:
             field.widget = JsonTextarea()
             field.empty_value = db_field.get_default()
             return field
+        if isinstance(db_field, models.DateTimeField):
+            # A default that is called is no reason to carry the stored time through the browser, which cuts it short.
+            kwargs.setdefault("show_hidden_initial", False)
         if isinstance(db_field, models.CharField | models.TextField) and not db_field.choices:
             kwargs.setdefault("form_class", ExactTextField)
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -37,10 +37,14 @@ class Shown:
 
 
 def mask_row(row: Model, fields: tuple[str, ...]) -> None:
-    """Replace what the fields hold by a mask, in memory only; a null stays null."""
+    """Replace what the fields hold by a mask, in memory only; what is empty stays empty.
+
+    A field that was not read is masked as well, so that nothing reads it later. `fields` may name annotations of lists.
+    """
     row._masked_fields = fields
+    unread = row.get_deferred_fields()
     for name in fields:
-        if name in row.get_deferred_fields() or getattr(row, name) not in (None, ""):
+        if name in unread or row.__dict__.get(name) not in (None, "", {}, []):
             setattr(row, name, MASK)
 
 
