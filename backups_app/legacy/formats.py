@@ -1,0 +1,34 @@
+"""The formats of old stores that can be brought in, and how one is recognised."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from backups_app.legacy.history_store.store import HistoryStore
+from backups_app.legacy.history_store.survey import looks_like_history_store
+from backups_app.legacy.types import LegacyItem, Reading
+
+
+class LegacyStore(Protocol):
+    """One store being read: how much there is, how much of it was read, and what it holds."""
+
+    bytes: int
+    bytes_read: int
+
+    def items(self) -> Iterator[LegacyItem]:
+        """Everything in the store, sessions before their records."""
+
+
+class Format(NamedTuple):
+    """A format: whether a path looks like one, and how it is opened."""
+
+    looks_like: Callable[[Path], bool]
+    open: Callable[[Path, Reading], LegacyStore]
+
+
+FORMATS = {"history_store": Format(looks_like_history_store, HistoryStore)}
+
+
+def detect(path: Path) -> str | None:
+    """The name of the format that the store at `path` has, or None."""
+    return next((name for name, known in FORMATS.items() if known.looks_like(path)), None)

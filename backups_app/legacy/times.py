@@ -1,0 +1,63 @@
+"""Reads the time forms that old stores hold."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+_USUAL_LENGTH = len("2026-01-01T00:00:00Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?(Z|z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII)
+_DIGITS = re.compile(r"\d{9,14}(\.\d+)?", re.ASCII)
+_MAIL = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ", re.ASCII)
+# What all three databases hold and every zone can shift: MariaDB begins in the year 1000, the calendar ends in 9999.
+_FIRST_YEAR, _LAST_YEAR = 1000, 9998
+# Seconds reach the year 5138 here; larger numbers are milliseconds.
+_FIRST_MILLISECONDS = 10**11
+_BEYOND_MILLISECONDS = 10**14
+
+
+def time_read(value: Any, zone: tzinfo) -> datetime | None:
+    """The moment in UTC that `value` names, or None where it names none.
+
+    Accepted, in the years 1000 to 9998: ISO 8601 with or without zone (`zone` is taken where there is none; digits
+    beyond microseconds are cut), seconds or milliseconds since 1970 as a number or as digits, and the date form of
+    mail. Nothing is guessed: anything else is None.
+    """
+    if type(value) is str:
+        if len(value) == _USUAL_LENGTH and value[10] == "T" and value[19] == "Z":
+            return _utc(value, zone)
+        return _from_text(value.strip(), zone)
+    if type(value) is int or type(value) is float:
+        return _from_number(value)
+    return None
+
+
+def _from_text(text: str, zone: tzinfo) -> datetime | None:
+    if _ISO.fullmatch(text):
+        return _utc(text.replace(" +", "+").replace(" Z", "Z").replace("z", "Z").replace(",", "."), zone)
+    if _DIGITS.fullmatch(text):
+        return _from_number(float(text) if "." in text else int(text))
+    if _MAIL.match(text):
+        return _utc(text, zone, parsedate_to_datetime)
+    return None
+
+
+def _utc(text: str, zone: tzinfo, read: Callable[[str], datetime] = datetime.fromisoformat) -> datetime | None:
+    try:
+        found = read(text)
+        if found.tzinfo is not UTC:
+            found = found.replace(tzinfo=found.tzinfo or zone).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+
+
+def _from_number(number: float) -> datetime | None:
+    """Seconds or milliseconds since 1970; None for anything else a number may be, such as 0, -1 or NaN."""
+    if not 0 < number < _BEYOND_MILLISECONDS:
+        return None
+    if number >= _FIRST_MILLISECONDS:
+        return _EPOCH + timedelta(milliseconds=number)
+    return _EPOCH + timedelta(seconds=number)

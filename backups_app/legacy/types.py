@@ -1,0 +1,157 @@
+"""What a parser of an old store yields: sessions, records, workflows, settings, and findings about faults."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+RAW_LIMIT = 64 * 1024
+
+
+class Level(StrEnum):
+    """How grave a finding is. Only a rejected item is absent from what was brought in."""
+
+    REJECTED = "rejected"
+    REPAIRED = "repaired"
+    CONFLICT = "conflict"
+    SKIPPED = "skipped"
+    NOTE = "note"
+
+
+class Place(Struct, frozen=True, gc=False):
+    """Where something was found: a path inside the store, with a line, or with a table and the key of a row."""
+
+    path: str
+    line: int | None = None
+    table: str | None = None
+    key: str | None = None
+
+    def at_line(self, line: int | None) -> "Place":
+        """The same file at another line."""
+        return replace(self, line=line)
+
+    def at_row(self, table: str, key: str) -> "Place":
+        """The same file at a row of a table, or at a part of a document."""
+        return replace(self, table=table, key=key)
+
+    def __str__(self) -> str:
+        row = f" {self.table}[{self.key}]" if self.table else ""
+        return f"{self.path}:{self.line}" if self.line else f"{self.path}{row}"
+
+
+class Finding(Struct):
+    """One thing to tell the person who runs the import. `raw` is the source's own text, never that of a secret."""
+
+    level: Level
+    code: str
+    place: Place
+    detail: str
+    kind: str
+    raw: str | None = None
+
+
+class Limits(Struct):
+    """Bounds on what a parser reads into memory, and for how long it waits."""
+
+    line_bytes: int = 64 * 1024 * 1024
+    document_bytes: int = 64 * 1024 * 1024
+    sorted_group_bytes: int = 32 * 1024 * 1024
+    depth: int = 100
+    unpack_ratio: int = 200
+    lock_seconds: float = 5.0
+    query_seconds: float = 10.0
+
+
+class Reading(Struct):
+    """How a store is to be read: the zone of times without one, the bounds, and who hears of each finding."""
+
+    report: Callable[[Finding], None]
+    zone: tzinfo = UTC
+    limits: Limits = field(default_factory=Limits)
+
+
+class LegacySession(Struct):
+    """One session as the source tells it. `state` is None where there is none; `run_id` names its workflow run."""
+
+    session_id: str
+    place: Place
+    status: str
+    created_at: datetime | None
+    updated_at: datetime | None
+    user_id: str = ""
+    title: str = ""
+    tags: list[str] = field(default_factory=list)
+    workflow: str = ""
+    workflow_config_path: str = ""
+    run_id: str = ""
+    agent_config: dict[str, Any] = field(default_factory=dict)
+    workflow_config: dict[str, Any] = field(default_factory=dict)
+    documents: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] | None = None
+    repaired: bool = False
+
+
+class LegacyRecord(Struct, gc=False):
+    """One fact of a session. `fields` has the names of the public API, with `metadata` always a dict.
+
+    `repeated` says that the same fact was yielded before under another record id: it is to be counted, not written.
+    """
+
+    kind: str
+    session_id: str
+    record_id: str
+    timestamp: datetime
+    fields: dict[str, Any]
+    place: Place
+    repaired: bool = False
+    repeated: bool = False
+
+
+class LegacyWorkflow(Struct):
+    """One workflow definition, gathered from its YAML file and its table row. `name` is its key in the store."""
+
+    name: str
+    place: Place
+    title: str = ""
+    description: str = ""
+    version: str = ""
+    config_path: str = ""
+    definition: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    loaded_at: datetime | None = None
+    last_used: datetime | None = None
+    usage_count: int = 0
+    repaired: bool = False
+
+    def __repr__(self) -> str:
+        return f"LegacyWorkflow({self.name!r})"
+
+
+class LegacyConfig(Struct):
+    """One configuration value. Secrets are masked in `value` and stand in `secrets` by their JSON pointer."""
+
+    key: str
+    section: str
+    value: Any
+    place: Place
+    secrets: dict[str, str] = field(default_factory=dict)
+    updated_at: datetime | None = None
+    repaired: bool = False
+
+    def __repr__(self) -> str:
+        return f"LegacyConfig({self.key!r})"
+
+
+LegacyItem = LegacySession | LegacyRecord | LegacyWorkflow | LegacyConfig
+
+
+def raw_text(raw: bytes | str) -> str:
+    """The source's own text for a finding: what is not UTF-8 is escaped, and a long text is cut."""
+    piece = raw[:RAW_LIMIT]
+    text = piece.decode("utf-8", "backslashreplace") if isinstance(piece, bytes) else piece
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\u0000")
+    return text if len(raw) <= RAW_LIMIT else f"{text}... ({len(raw)} in all)"

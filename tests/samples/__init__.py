@@ -1,0 +1,1 @@
+"""Small stores of old formats, written by the tests that read them."""
