@@ -4,6 +4,7 @@ from importlib import import_module
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+
 from sessions_app.models import AuditEntry
 from tests import factories
 
