@@ -29,7 +29,7 @@ def session_find(*, caller: Caller, session_id: str) -> Session:
 
     Raises NotFound where there is none, Conflict when several of the caller's projects have one of that id.
     """
-    rows = list(Session.objects.visible_to(caller).filter(session_id=session_id)[:2])
+    rows: list[Session] = list(Session.objects.visible_to(caller).filter(session_id=session_id)[:2])
     if not rows:
         raise NotFound
     if len(rows) > 1:

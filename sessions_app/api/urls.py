@@ -1,6 +1,8 @@
 """The addresses of the present."""
 
-from django.urls import URLPattern, re_path
+from typing import Any
+
+from django.urls import re_path
 
 from config.shared.api.routers import ANY_ID, LedgerRouter
 from sessions_app.api.views.access import ApiKeyViewSet, AuditLogViewSet, ProjectViewSet
@@ -22,9 +24,9 @@ router.register("api-keys", ApiKeyViewSet, basename="api-key")
 router.register("audit-log", AuditLogViewSet, basename="audit-entry")
 router.register("projects", ProjectViewSet, basename="project")
 
-_DOCUMENT = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+_DOCUMENT: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[Any] = [
     *router.urls,
     re_path(r"^documents/(?P<namespace>[^/\x00]+)/?$", DocumentViewSet.as_view({"get": "list"}), name="document-list"),
     re_path(

@@ -99,7 +99,7 @@ def api_key_authenticate(*, token: str, now: datetime) -> ApiKey | None:
         return None
     if not hmac.compare_digest(_checksum("_".join(parts[:3])), parts[3]):
         return None
-    key = ApiKey.objects.usable_at(now).filter(prefix=parts[1]).first()
+    key: ApiKey | None = ApiKey.objects.usable_at(now).filter(prefix=parts[1]).first()
     if key is None or not hmac.compare_digest(_keyed_hash(token), key.key_hash):
         return None
     _note_use(key, now)

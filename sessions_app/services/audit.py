@@ -43,7 +43,7 @@ def audit_record(
         action=action,
         target_type=target_type,
         target_id=target_id[:TARGET_LENGTH],
-        changes=dict(changes or {}),
+        changes=dict(changes or {}),  # type: ignore[misc]
         previous_hash=chain.last_hash,
     )
     entry.entry_hash = entry_hash(entry)

@@ -30,7 +30,7 @@ def knowledge_source_update(
     *, source: KnowledgeSource, values: Mapping[str, Any], merge: bool = False, now: datetime, caller: Caller
 ) -> KnowledgeSource:
     """Change the stated values; with `merge`, the metadata merges (RFC 7396)."""
-    current = KnowledgeSource.objects.select_for_update().get(pk=source.pk)
+    current: KnowledgeSource = KnowledgeSource.objects.select_for_update().get(pk=source.pk)
     before = _told(current)
     for name, value in values.items():
         is_merged = merge and name == "metadata"

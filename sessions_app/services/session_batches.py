@@ -15,7 +15,7 @@ from sessions_app.services.labels import labels_replace
 from sessions_app.services.workflows import workflow_ensure
 
 ATTEMPTS = 5
-ROWS_PER_STATEMENT = 50
+ROWS_PER_STATEMENT = 100
 IDS_PER_STATEMENT = 500
 PLACEHOLDER = "placeholder"
 _RUN_COLUMNS = tuple(column.name for column in fields(RunDraft) if column.name != "workflow")

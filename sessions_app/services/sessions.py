@@ -69,7 +69,7 @@ def _insert(project_id: int, draft: SessionDraft, now: datetime) -> Session:
 @transaction.atomic
 def _replace(project_id: int, draft: SessionDraft, now: datetime, expected: int | None) -> Session | None:
     rows = Session.objects.filter(project_id=project_id, session_id=draft.session_id)
-    session = rows.select_for_update().first()
+    session: Session | None = rows.select_for_update().first()
     if session is None:
         return None
     version_check(current=session.version, expected=expected)
@@ -89,7 +89,7 @@ def session_update(
 
     `workflow` in `changes` is a text id or None. Raises StaleVersion, InvalidInput.
     """
-    current = Session.objects.select_for_update().get(pk=session.pk)
+    current: Session = Session.objects.select_for_update().get(pk=session.pk)
     version_check(current=current.version, expected=expected_version)
     values = {name: _merged(current, name, value) for name, value in changes.items() if name != "workflow"}
     if errors := list(value_errors(values)):

@@ -59,7 +59,7 @@ def _count_use(run: WorkflowRun) -> None:
 @transaction.atomic
 def workflow_run_update(*, run: WorkflowRun, values: Mapping[str, Any], now: datetime, merge: bool) -> WorkflowRun:
     """Change the stated values of a run; with `merge`, JSON documents merge (RFC 7396). Raises InvalidInput."""
-    current = WorkflowRun.objects.select_for_update().get(pk=run.pk)
+    current: WorkflowRun = WorkflowRun.objects.select_for_update().get(pk=run.pk)
     for name, value in _resolved(current.project_id, values, now).items():
         setattr(current, name, _merged(getattr(current, name), name, value) if merge else value)
     check_times(current)
@@ -94,7 +94,7 @@ def _resolved(project_id: int, values: Mapping[str, Any], now: datetime) -> dict
 def _session(project_id: int, session_id: str | None) -> Session | None:
     if session_id is None:
         return None
-    session = Session.objects.filter(project_id=project_id, session_id=session_id).first()
+    session: Session | None = Session.objects.filter(project_id=project_id, session_id=session_id).first()
     if session is None:
         raise InvalidInput.at("/session_id", "There is no session of this id.")
     return session

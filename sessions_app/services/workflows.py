@@ -68,7 +68,7 @@ def workflow_save(
 @transaction.atomic
 def workflow_update(*, workflow: Workflow, values: Mapping[str, Any], now: datetime, caller: Caller) -> Workflow:
     """Change the stated values of a definition. A write that changes nothing leaves no trace."""
-    current = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    current: Workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
     before = {name: getattr(current, name) for name in values}
     changed = [name for name in values if before[name] != values[name]]
     if not changed:

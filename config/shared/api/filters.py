@@ -83,7 +83,8 @@ class StrictFilterBackend(DjangoFilterBackend):
         filterset = self.get_filterset_class(view, queryset)
         known = {*PAGE_PARAMETERS, "ordering", *(filterset.base_filters if filterset else ())}
         check_parameters(request, known, getattr(filterset, "prefixes", ()))
-        return super().filter_queryset(request, queryset, view)
+        rows: QuerySet[Any] = super().filter_queryset(request, queryset, view)
+        return rows
 
 
 class StableOrderingFilter(BaseFilterBackend):

@@ -28,7 +28,7 @@ class Position:
 class LedgerCursorPagination(BasePagination):
     """Keyset pagination over the queryset's ordering, whose columns are never null and end in a unique one."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Any, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
         """Return the rows of the page that the request asks for, with one query (and one more for `count=true`)."""
         self.request = request
         self.order = tuple(str(column) for column in queryset.query.order_by) or ("-id",)

@@ -14,7 +14,7 @@ from config.shared.fields import ExactDecimalField, JSONTextField
 
 MASK = "********"
 # What every database holds in such a column; Django itself asks the one it is connected to.
-_RANGES: tuple[tuple[type[models.Field], tuple[int, int]], ...] = (
+_RANGES: tuple[tuple[type[Any], tuple[int, int]], ...] = (
     (models.PositiveBigIntegerField, (0, 2**63 - 1)),
     (models.PositiveIntegerField, (0, 2**31 - 1)),
     (models.PositiveSmallIntegerField, (0, 2**15 - 1)),
@@ -39,7 +39,7 @@ _AS_IT_IS = (
 )
 
 
-class StrictInput(serializers.Serializer):
+class StrictInput(serializers.Serializer[Any]):
     """Refuses fields it does not know, and hides `Meta.masked_fields` from callers who may not see contents."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -57,7 +57,7 @@ class StrictInput(serializers.Serializer):
     @cached_property
     def _readers(self) -> list[tuple[str, Callable[[Any], Any]]]:
         hidden = self._hidden_fields
-        readers = [(field.field_name, _reader(field)) for field in self._readable_fields]
+        readers = [(str(field.field_name), _reader(field)) for field in self._readable_fields]
         return [(name, _masking(read) if name in hidden else read) for name, read in readers]
 
     @property
@@ -68,7 +68,7 @@ class StrictInput(serializers.Serializer):
         return frozenset(getattr(getattr(self, "Meta", None), "masked_fields", ()))
 
 
-class LedgerSerializer(StrictInput, serializers.ModelSerializer):
+class LedgerSerializer(StrictInput, serializers.ModelSerializer[Any]):
     """Base of the serializers of models: JSON types are taken exactly, see config.shared.api.fields."""
 
     serializer_choice_field = fields.ChoiceValue
@@ -102,7 +102,7 @@ class LedgerSerializer(StrictInput, serializers.ModelSerializer):
         return field_class, kwargs
 
 
-def _reader(field: serializers.Field) -> Callable[[Any], Any]:
+def _reader(field: Any) -> Callable[[Any], Any]:
     if type(field) not in (*_AS_IT_IS, fields.JsonObject, fields.JsonArray):
         return _through(field)
     if len(field.source_attrs) == 1:
@@ -121,7 +121,7 @@ def _path(steps: list[str]) -> Callable[[Any], Any]:
     return read
 
 
-def _through(field: serializers.Field) -> Callable[[Any], Any]:
+def _through(field: Any) -> Callable[[Any], Any]:
     def read(instance: Any) -> Any:
         try:
             value = field.get_attribute(instance)

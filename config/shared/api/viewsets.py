@@ -1,7 +1,7 @@
 """The base of every viewset: walls, roles, strict parameters, and the caller; doors on top of it stay thin."""
 
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db.models import QuerySet
 from rest_framework import status
@@ -25,7 +25,7 @@ _VERSION = re.compile("[1-9][0-9]{0,8}")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-class LedgerViewSet(GenericViewSet):
+class LedgerViewSet(GenericViewSet[Any]):
     """A viewset whose rows are always those that the caller may see.
 
     `read_roles` and `write_roles` say which roles may use safe and unsafe methods; `action_roles` overrides them for
@@ -45,8 +45,7 @@ class LedgerViewSet(GenericViewSet):
     @property
     def caller(self) -> Caller:
         """Who is asking."""
-        caller: Caller = self.request.auth
-        return caller
+        return cast("Caller", self.request.auth)
 
     @property
     def project_id(self) -> int:
@@ -114,7 +113,7 @@ class ListMixin:
     def list(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one page of the rows that the filters let through."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return cast("Response", self.get_paginated_response(self.get_serializer(page, many=True).data))
 
 
 class RetrieveMixin:
@@ -122,7 +121,7 @@ class RetrieveMixin:
 
     def retrieve(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the row."""
-        return self.answer(self.get_object())
+        return cast("Response", self.answer(self.get_object()))
 
 
 class CreateMixin:
@@ -130,7 +129,7 @@ class CreateMixin:
 
     def create(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the new row."""
-        return self.answer(self.perform_create(self.validated()), status.HTTP_201_CREATED)
+        return cast("Response", self.answer(self.perform_create(self.validated()), status.HTTP_201_CREATED))
 
 
 class SaveMixin:
@@ -142,12 +141,12 @@ class SaveMixin:
     def update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Create or replace the row of the path."""
         row, created = self.perform_save(self.completed(self.stated()))
-        return self.answer(row, status.HTTP_201_CREATED if created else status.HTTP_200_OK)
+        return cast("Response", self.answer(row, status.HTTP_201_CREATED if created else status.HTTP_200_OK))
 
     def partial_update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change what is stated: JSON objects merge (RFC 7396), everything else replaces."""
         row = self.get_object()
-        return self.answer(self.perform_update(row, self.stated(partial=True)))
+        return cast("Response", self.answer(self.perform_update(row, self.stated(partial=True))))
 
     def stated(self: Any, **options: Any) -> dict[str, Any]:
         """Return the validated body without the id. Raises InvalidInput when it names another one than the path."""
@@ -183,12 +182,12 @@ class UpdateMixin:
     def update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Replace the row."""
         row = self.get_object()
-        return self.answer(self.perform_update(row, self.completed(self.validated())))
+        return cast("Response", self.answer(self.perform_update(row, self.completed(self.validated()))))
 
     def partial_update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the row."""
         row = self.get_object()
-        return self.answer(self.perform_update(row, self.validated(partial=True)))
+        return cast("Response", self.answer(self.perform_update(row, self.validated(partial=True))))
 
     def completed(self: Any, values: dict[str, Any]) -> dict[str, Any]:
         """Return the values with the default for every writable field that was left out."""

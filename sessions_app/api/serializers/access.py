@@ -10,7 +10,7 @@ class ApiKeySerializer(LedgerSerializer):
 
     class Meta:
         model = ApiKey
-        fields = (
+        fields: tuple[str, ...] = (
             "prefix",
             "name",
             "role",

@@ -70,7 +70,7 @@ class UserConfigSerializer(LedgerSerializer):
 
     class Meta:
         model = UserConfig
-        fields = ("user_id", "preferences", "api_keys", "created_at", "updated_at", "version")
+        fields: tuple[str, ...] = ("user_id", "preferences", "api_keys", "created_at", "updated_at", "version")
         read_only_fields = ("created_at", "updated_at", "version")
         masked_fields = ("preferences",)
 

@@ -48,7 +48,7 @@ class KnowledgeSourceViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin,
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the sources that the caller may see; by themselves only those that are not deleted."""
-        rows = super().get_queryset()
+        rows: Any = super().get_queryset()
         return rows if self.action in ("list", "undelete") else rows.alive()
 
     def perform_create(self, values: dict[str, Any]) -> KnowledgeSource:
@@ -101,7 +101,7 @@ class DocumentViewSet(VersionedMixin, ListMixin, RetrieveMixin, DestroyMixin, Le
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the namespace's documents whose time has not run out."""
-        rows = super().get_queryset()
+        rows: Any = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
             return rows
         return rows.filter(namespace=self.kwargs["namespace"]).alive_at(timezone.now())
