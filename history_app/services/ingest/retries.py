@@ -52,4 +52,4 @@ def curable(error: Exception) -> bool:
     code = error.args[0] if error.args else None
     if connection.vendor == "mysql":
         return code in MARIADB_CODES | {1452}
-    return "database is locked" in str(error) or "FOREIGN KEY" in str(error)
+    return "locked" in str(error) or "FOREIGN KEY" in str(error)
