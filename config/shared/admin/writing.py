@@ -34,11 +34,13 @@ class WritesByService:
         raise NotImplementedError(f"{type(self).__name__} names no service that deletes rows.")
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
-        """Hand the row to its service."""
+        """Hand the row to its service; an untouched form is no change."""
         caller = caller_of_staff(request)
         if change:
             own = {field.name for field in (*self.opts.concrete_fields, *self.opts.many_to_many)}
-            self.row_update(obj, [name for name in form.changed_data if name in own], caller)
+            changed = [name for name in form.changed_data if name in own]
+            if changed:
+                self.row_update(obj, changed, caller)
         else:
             obj.pk = self.row_create(obj, caller).pk
 
