@@ -34,7 +34,7 @@ lint: $(VENV)/.development
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
-	DATA_DIR=$$(mktemp -d) ENV_FILE= $(PYTHON) manage.py makemigrations --check --dry-run
+	DATA_DIR=$(VENV)/.lint ENV_FILE= $(PYTHON) manage.py makemigrations --check --dry-run
 	@! grep -nE 'https?://|--(extra-)?index-url|--find-links' requirements/*.txt pyproject.toml \
 		|| { echo "An address of a package index has no place in these files."; exit 1; }
 
