@@ -1,5 +1,6 @@
 """Logs: one structured line an event on standard error, as JSON or for people."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -43,6 +44,8 @@ LOGGING = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         **{name: {"level": _QUIET_LEVEL} for name in _TALKATIVE},
+        # A request that was refused is the caller's matter; what broke is said at ERROR.
+        "django.request": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "ERROR"},
     },
 }
 
@@ -52,6 +55,7 @@ structlog.configure(
     wrapper_class=structlog.stdlib.BoundLogger,
     cache_logger_on_first_use=True,
 )
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 # Looking up who calls, for the log alone, would ask the database, also where it is away.
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
