@@ -14,7 +14,7 @@ ROLES = frozenset({"user", "assistant", "system", "tool"})
 SEVERITIES = frozenset({"debug", "info", "warning", "error", "critical"})
 TOOL_STATUS = {True: "success", False: "error"}
 CALL_STATUSES = frozenset({"success", "error", "pending"})
-TOKEN_KEYS = ("prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens")
+TOKEN_KEYS = ("prompt_tokens", "completion_tokens", "total_tokens")
 COST_KEYS = ("total_cost", "cost", "cost_usd", "reported_cost")
 CURRENCY_KEYS = ("currency", "cost_currency")
 UNNAMED = "unknown"
@@ -114,6 +114,9 @@ def _request_id(taking: Taking) -> str | None:
 def token_usage(taking: Taking) -> Fields:
     """What a call used. A count that cannot be one is unknown; a total that is not the sum stays, and is reported."""
     fields = _usage(taking)
+    fields["cache_read_tokens"] = taking.tokens("cache_read_tokens")
+    fields["cache_write_tokens"] = taking.tokens("cache_write_tokens")
+    fields["source"] = taking.name("source", length=SOURCE_LENGTH)
     if not taking.raw.keys().isdisjoint(COST_KEYS):
         fields["reported_cost"] = _cost(taking)
     return fields
@@ -125,7 +128,7 @@ def cost(taking: Taking) -> Fields:
 
 
 def _usage(taking: Taking) -> Fields:
-    prompt, completion, total, cache_read, cache_write = (taking.tokens(key) for key in TOKEN_KEYS)
+    prompt, completion, total = (taking.tokens(key) for key in TOKEN_KEYS)
     if None not in (prompt, completion, total) and prompt + completion != total:  # type: ignore[operator]
         taking.repairs.append(("token_sum", f"total_tokens {total} is not {prompt} + {completion}; kept as found"))
     return {
@@ -135,9 +138,6 @@ def _usage(taking: Taking) -> Fields:
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": total,
-        "cache_read_tokens": cache_read,
-        "cache_write_tokens": cache_write,
-        "source": taking.name("source", length=SOURCE_LENGTH),
     }
 
 
@@ -198,14 +198,14 @@ KINDS: dict[str, Callable[[Taking], Fields | None]] = {
 }
 
 _LLM = COMMON | {"request_id", "model", "provider"}
-_USAGE = COMMON | {"user_id", "model", "provider", "source", *TOKEN_KEYS, *COST_KEYS}
+_USAGE = COMMON | {"user_id", "model", "provider", *TOKEN_KEYS, *COST_KEYS}
 KNOWN_KEYS: dict[str, frozenset[str]] = {
     "message": COMMON | {"message_type", "role", "content"},
     "tool_call": COMMON
     | {"tool_name", "tool_input", "tool_output", "success", "status", "error_message", "execution_time"},
     "llm_request": _LLM | {"messages", "parameters"},
     "llm_response": _LLM | {"response", "token_usage", "response_time"},
-    "token_usage": _USAGE,
+    "token_usage": _USAGE | {"cache_read_tokens", "cache_write_tokens", "source"},
     "cost": _USAGE,
     "error": COMMON | {"error_id", "error_type", "error_message", "stack_trace", "severity"},
     "metric": COMMON | {"metric_type", "metric_value"},

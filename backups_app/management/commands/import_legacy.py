@@ -1,0 +1,96 @@
+"""`manage.py import_legacy PATH`: brings in the store of an older system, and reconciles."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from backups_app.legacy.formats import FORMATS
+from backups_app.services.legacy_import import ImportReport, store_import
+from backups_app.services.legacy_import.runner import AUTO
+from config.shared.callers import Caller
+from config.shared.errors import LedgerError
+from sessions_app.models import Project
+from sessions_app.models.accounts import DEFAULT_PROJECT
+
+COLUMNS = ("read", "new", "same", "conflicting", "rejected", "repaired", "skipped")
+PRINTED_FINDINGS = 40
+
+
+class Command(BaseCommand):
+    """Brings in an older store. It can be run again at any time: what is there already is counted as the same."""
+
+    help = "Bring in the store of an older system. Running it again brings in only what is new."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("path", type=Path, help="folder of the store")
+        parser.add_argument("--format", default=AUTO, choices=(AUTO, *FORMATS), help="default: recognised by itself")
+        parser.add_argument("--project", default=DEFAULT_PROJECT, help="slug of the project (default: default)")
+        parser.add_argument("--timezone", default="UTC", help="zone of times that name none (default: UTC)")
+        parser.add_argument("--dry-run", action="store_true", help="say what would come in, and write nothing")
+        parser.add_argument("--json", action="store_true", help="print a machine-readable result")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Import, print the reconciliation, and fail unless it balances."""
+        project = Project.objects.filter(slug=options["project"]).first()
+        if project is None:
+            raise CommandError(f"There is no project {options['project']!r}.")
+        try:
+            report = self._import(project.pk, options)
+        except LedgerError as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(report.told(), ensure_ascii=False))
+        else:
+            self._print(report, dry_run=options["dry_run"])
+        if report.status != "completed":
+            raise CommandError("The import does not balance: see the counts.")
+
+    def _import(self, project_id: int, options: dict[str, Any]) -> ImportReport:
+        caller = Caller("system", "import_legacy", "admin", project_ids=None, project_id=project_id)
+        stated = {"source_format": options["format"], "dry_run": options["dry_run"], "zone": _zone(options["timezone"])}
+        console = Console(stderr=True)
+        with Progress(
+            TextColumn("Importing"), BarColumn(), DownloadColumn(), TimeElapsedColumn(), console=console,
+            disable=not console.is_terminal, transient=True,
+        ) as bar:  # fmt: skip
+            task = bar.add_task("import", total=None)
+            return store_import(
+                path=options["path"].resolve(),
+                project_id=project_id,
+                now=timezone.now(),
+                caller=caller,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                **stated,
+            )
+
+    def _print(self, report: ImportReport, *, dry_run: bool) -> None:
+        """Plain lines: the counts by kind, the sums, and the first findings."""
+        self.stdout.write(f"{'':22}" + "".join(f"{name:>13}" for name in COLUMNS))
+        for kind, counts in report.counts_told().items():
+            self.stdout.write(f"{kind:22}" + "".join(f"{counts[name]:>13,}" for name in COLUMNS))
+        sums = report.sums.told()
+        self.stdout.write(
+            f"Tokens {sums['total_tokens']:,} (prompt {sums['prompt_tokens']:,}, completion "
+            f"{sums['completion_tokens']:,}); reported cost {sums['cost']} USD."
+        )
+        for finding in report.findings[:PRINTED_FINDINGS]:
+            self.stdout.write(f"{finding.level.value}: {finding.place}: {finding.detail}")
+        if report.findings_count > PRINTED_FINDINGS:
+            self.stdout.write(f"... {report.findings_count} findings in all; the admin shows them under the run.")
+        ending = "Nothing was written: this was a dry run." if dry_run else f"Import run {report.run_id}."
+        self.stdout.write(f"{ending} {report.duration_seconds:.1f} s.")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise CommandError(f"There is no time zone {name!r}.") from error

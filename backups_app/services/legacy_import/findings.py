@@ -1,0 +1,61 @@
+"""Takes down the findings of a run: counts them, keeps the first in memory, and stores all of them in batches."""
+
+from backups_app.legacy.types import Finding, Level
+from backups_app.models import ImportFinding, ImportRun
+from backups_app.services.legacy_import.report import SHOWN_FINDINGS, ImportReport
+
+# A batch stays well under MariaDB's packet of 16 MB.
+MOST_IN_BATCH = 200
+MOST_CHARACTERS = 1_000_000
+
+
+class FindingLog:
+    """The findings of one run. Call `flush` at the end."""
+
+    def __init__(self, run: ImportRun, report: ImportReport) -> None:
+        """`report` is told of every finding; `run` is what the stored ones hang on."""
+        self._run = run
+        self._report = report
+        self._waiting: list[ImportFinding] = []
+        self._characters = 0
+
+    def add(self, finding: Finding) -> None:
+        """Take one finding down. A rejected one stands for an item that was read; a skipped one for none."""
+        counts = self._report.kinds[finding.kind]
+        if finding.level == Level.REJECTED:
+            counts.read += 1
+            counts.rejected += 1
+        elif finding.level == Level.SKIPPED:
+            counts.skipped += 1
+        self.add_note(finding)
+
+    def add_note(self, finding: Finding) -> None:
+        """Take one finding down about an item that is counted elsewhere."""
+        self._report.findings_count += 1
+        if len(self._report.findings) < SHOWN_FINDINGS:
+            self._report.findings.append(finding)
+        self._waiting.append(self._row(finding))
+        self._characters += len(finding.raw or "") + len(finding.detail)
+        if len(self._waiting) >= MOST_IN_BATCH or self._characters >= MOST_CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store what is waiting."""
+        ImportFinding.objects.bulk_create(self._waiting)
+        self._waiting = []
+        self._characters = 0
+
+    def _row(self, finding: Finding) -> ImportFinding:
+        place = finding.place
+        return ImportFinding(
+            run=self._run,
+            level=finding.level.value,
+            kind=finding.kind,
+            code=finding.code,
+            path=place.path,
+            line=place.line,
+            table=place.table or "",
+            key=place.key or "",
+            detail=finding.detail,
+            raw=finding.raw or "",
+        )

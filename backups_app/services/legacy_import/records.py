@@ -1,0 +1,117 @@
+"""Brings in history: records become drafts by the one validator, and go through the bulk writer in batches."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import astuple
+
+from backups_app.legacy.types import LegacyRecord
+from backups_app.services.legacy_import.items import ImportContext
+from config.shared.errors import InvalidInput, TooLarge
+from history_app.services.drafts import Draft
+from history_app.services.ingest import Outcome, records_write
+from history_app.services.records import record_parse
+from sessions_app.models import Session
+from sessions_app.services.drafts import SessionDraft
+from sessions_app.services.session_batches import PLACEHOLDER, sessions_write
+
+BATCH_RECORDS = 5000
+BATCH_CHARACTERS = 8_000_000
+PLACEHOLDER_KIND = "placeholder_session"
+RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
+
+
+class RecordImport:
+    """Collects records and writes them a batch at a time. Call `flush` after the last."""
+
+    def __init__(self, context: ImportContext) -> None:
+        self._context = context
+        self._records: list[LegacyRecord] = []
+        self._drafts: list[Draft] = []
+        self._characters = 0
+
+    def add(self, record: LegacyRecord) -> None:
+        """Take one record on."""
+        context = self._context
+        context.report.kinds[record.kind].read += 1
+        if record.repeated:
+            context.settle(record.kind, "same", repaired=record.repaired)
+            return
+        try:
+            draft = record_parse(_raw(record), now=context.now)
+        except (InvalidInput, TooLarge) as error:
+            context.settle(record.kind, "rejected")
+            context.refuse(record.kind, record.place, str(error), _raw(record))
+            return
+        self._records.append(record)
+        self._drafts.append(draft)
+        self._characters += sum(len(value) for value in astuple(draft) if type(value) is str)
+        if len(self._drafts) >= BATCH_RECORDS or self._characters >= BATCH_CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        records, drafts = self._records, self._drafts
+        self._records, self._drafts, self._characters = [], [], 0
+        if not drafts:
+            return
+        context = self._context
+        self._ensure_sessions(drafts)
+        result = records_write(project_id=context.project_id, drafts=drafts, now=context.now)
+        for record, outcome in zip(records, result.outcomes, strict=True):
+            self._settle(record, outcome)
+
+    def _settle(self, record: LegacyRecord, outcome: Outcome) -> None:
+        context, report, result = self._context, self._context.report, RESULTS[outcome.kind.value]
+        context.settle(record.kind, result, repaired=record.repaired)
+        if result in ("new", "same"):
+            report.sums.add(record)
+            if result == "new":
+                report.new_sums.add(record)
+            return
+        detail = f"{outcome.pointer}: {outcome.reason}"
+        tell = context.contradict if result == "conflicting" else context.refuse
+        tell(record.kind, record.place, detail, _raw(record))
+
+    def _ensure_sessions(self, drafts: list[Draft]) -> None:
+        """Make placeholders for sessions that no file and no table tells of; a later import may fill them."""
+        context = self._context
+        begun: dict[str, datetime] = {}
+        for draft in drafts:
+            if draft.session_id not in context.sessions:
+                begun[draft.session_id] = min(draft.timestamp, begun.get(draft.session_id, draft.timestamp))
+        if not begun:
+            return
+        rows = Session.objects.filter(project_id=context.project_id, session_id__in=begun)
+        stored = {row.session_id: row for row in rows}
+        missing = [_placeholder(name, begun[name]) for name in sorted(begun.keys() - stored.keys())]
+        sessions_write(project_id=context.project_id, drafts=missing, now=context.now)
+        self._count_placeholders(len(missing), sum(bool(row.metadata.get(PLACEHOLDER)) for row in stored.values()))
+        context.sessions.update(begun)
+
+    def _count_placeholders(self, made: int, found: int) -> None:
+        counts = self._context.report.kinds[PLACEHOLDER_KIND]
+        counts.read += made + found
+        counts.new += made
+        counts.same += found
+
+
+def _placeholder(session_id: str, begun: datetime) -> SessionDraft:
+    return SessionDraft(
+        session_id=session_id,
+        status=Session.Status.INACTIVE.value,
+        metadata={PLACEHOLDER: True},
+        created_at=begun,
+        updated_at=begun,
+    )
+
+
+def _raw(record: LegacyRecord) -> dict[str, Any]:
+    """The record as it would come to the API."""
+    return {
+        "record_type": record.kind,
+        "session_id": record.session_id,
+        "record_id": record.record_id,
+        "timestamp": record.timestamp,
+        **record.fields,
+    }

@@ -1,0 +1,107 @@
+"""What an import says of itself: counts by kind that have to balance, exact sums, and its first findings."""
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal, localcontext
+from typing import Any
+
+from backups_app.legacy.types import Finding, LegacyRecord
+from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
+
+SHOWN_FINDINGS = 1000
+TOKEN_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+@dataclass(slots=True)
+class KindCounts:
+    """How many items of one kind were read, and what became of each. `repaired` and `skipped` are counted beside."""
+
+    read: int = 0
+    new: int = 0
+    same: int = 0
+    conflicting: int = 0
+    rejected: int = 0
+    repaired: int = 0
+    skipped: int = 0
+
+    @property
+    def balances(self) -> bool:
+        """Whether something became of every item that was read."""
+        return self.read == self.new + self.same + self.conflicting + self.rejected
+
+
+@dataclass(slots=True)
+class Sums:
+    """Tokens of `token_usage` records and money of `cost` records, to the last digit."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cost: Decimal = field(default_factory=Decimal)
+
+    def add(self, record: LegacyRecord) -> None:
+        """Add what a record of tokens or of cost says."""
+        if record.kind == "token_usage":
+            for name in TOKEN_SUMS:
+                setattr(self, name, getattr(self, name) + (record.fields[name] or 0))
+        elif record.kind == "cost" and record.fields["total_cost"] is not None:
+            with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
+                self.cost += record.fields["total_cost"]
+
+    def told(self) -> dict[str, Any]:
+        """The sums as JSON can hold them exactly."""
+        return {**asdict(self), "cost": format(self.cost, "f")}
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """The reconciliation of one run. `sums` are over all that was accepted, `new_sums` over what was new among it."""
+
+    run_id: int | None = None
+    status: str = "running"
+    kinds: defaultdict[str, KindCounts] = field(default_factory=lambda: defaultdict(KindCounts))
+    sums: Sums = field(default_factory=Sums)
+    new_sums: Sums = field(default_factory=Sums)
+    findings: list[Finding] = field(default_factory=list)
+    findings_count: int = 0
+    duration_seconds: float = 0.0
+
+    @property
+    def balances(self) -> bool:
+        """Whether every kind balances."""
+        return all(counts.balances for counts in self.kinds.values())
+
+    def counts_told(self) -> dict[str, dict[str, int]]:
+        """The counts by kind as plain data."""
+        return {kind: asdict(self.kinds[kind]) for kind in sorted(self.kinds)}
+
+    def sums_told(self) -> dict[str, Any]:
+        """The sums as plain data."""
+        return {**self.sums.told(), "new": self.new_sums.told()}
+
+    def told(self) -> dict[str, Any]:
+        """The whole report as JSON can hold it, with the first findings."""
+        return {
+            "run": self.run_id,
+            "status": self.status,
+            "kinds": self.counts_told(),
+            "sums": self.sums_told(),
+            "findings": [finding_told(finding) for finding in self.findings],
+            "findings_count": self.findings_count,
+            "duration_seconds": round(self.duration_seconds, 3),
+        }
+
+
+def finding_told(finding: Finding) -> dict[str, Any]:
+    """A finding as plain data, without the source's own text."""
+    place = finding.place
+    return {
+        "level": finding.level.value,
+        "code": finding.code,
+        "kind": finding.kind,
+        "path": place.path,
+        "line": place.line,
+        "table": place.table,
+        "key": place.key,
+        "detail": finding.detail,
+    }

@@ -1,0 +1,148 @@
+"""Runs an import from beginning to end: opens the store, brings everything in, and reconciles."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from backups_app.legacy.formats import FORMATS, LegacyStore, detect
+from backups_app.legacy.types import LegacyConfig, LegacyItem, LegacySession, LegacyWorkflow, Reading
+from backups_app.models import ImportRun
+from backups_app.services.legacy_import.findings import FindingLog
+from backups_app.services.legacy_import.items import ImportContext
+from backups_app.services.legacy_import.records import RecordImport
+from backups_app.services.legacy_import.report import ImportReport
+from backups_app.services.legacy_import.sessions import SessionImport
+from backups_app.services.legacy_import.settings import config_import, workflow_import
+from config.shared.callers import Caller
+from config.shared.errors import InvalidInput
+from sessions_app.services.audit import audit_record
+
+AUTO = "auto"
+SOURCE_LENGTH = 1000
+ITEMS_PER_PROGRESS = 500
+Progress = Callable[[int, int], None]
+
+
+def store_import(
+    *,
+    path: Path,
+    project_id: int,
+    now: datetime,
+    caller: Caller,
+    source_format: str = AUTO,
+    zone: tzinfo = UTC,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Bring the store at `path` into a project and return the reconciliation.
+
+    Every batch is committed as it is written, and nothing that is stored is overwritten: a run that was cut short is
+    simply run again. With `dry_run` all of it happens in one transaction that is taken back. `zone` is that of times
+    without one; `progress` is called with the bytes read and the bytes there are. Raises InvalidInput for a path that
+    holds no store of the format. An error that is no fault of the store's content marks the run failed and is raised.
+    """
+    name = _format_of(path, source_format)
+    run = ImportRun(
+        project_id=project_id,
+        source=str(path)[:SOURCE_LENGTH],
+        source_format=name,
+        options={"timezone": str(zone)},
+        started_at=now,
+    )
+    work = _Import(run, caller, zone, progress)
+    if not dry_run:
+        return work.recorded(path)
+    with transaction.atomic():
+        report = work.recorded(path)
+        transaction.set_rollback(True)
+    report.run_id = None
+    return report
+
+
+def _format_of(path: Path, source_format: str) -> str:
+    if not path.is_dir():
+        raise InvalidInput.at("/path", _("There is no folder %s.") % path)
+    name = detect(path) if source_format == AUTO else source_format
+    if name not in FORMATS:
+        raise InvalidInput.at("/format", _("No known store lies in %s.") % path)
+    return name
+
+
+class _Import:
+    """One run of an import."""
+
+    def __init__(self, run: ImportRun, caller: Caller, zone: tzinfo, progress: Progress | None) -> None:
+        self._run = run
+        self._report = ImportReport()
+        self._log = FindingLog(run, self._report)
+        self._context = ImportContext(run.project_id, run.started_at, caller, self._report, self._log, zone)
+        self._progress = progress
+        self._begun = time.monotonic()
+
+    def recorded(self, path: Path) -> ImportReport:
+        """Run, and leave in the run's row how it ended, however it ends."""
+        self._run.save(force_insert=True)
+        self._report.run_id = self._run.pk
+        try:
+            self._bring_in(path)
+        except BaseException as error:
+            if not connection.needs_rollback:
+                self._end(ImportRun.Status.FAILED, f"{type(error).__name__}: {error}")
+            raise
+        if self._report.balances:
+            self._end(ImportRun.Status.COMPLETED)
+        else:
+            self._end(ImportRun.Status.FAILED, "What was read and what became of it do not balance.")
+        return self._report
+
+    def _bring_in(self, path: Path) -> None:
+        store = FORMATS[self._run.source_format].open(path, Reading(self._log.add, self._context.zone))
+        sessions, records = SessionImport(self._context), RecordImport(self._context)
+        for number, item in enumerate(store.items()):
+            self._take(item, sessions, records)
+            if number % ITEMS_PER_PROGRESS == 0:
+                self._tell(store)
+        sessions.flush()
+        records.flush()
+        self._tell(store)
+
+    def _take(self, item: LegacyItem, sessions: SessionImport, records: RecordImport) -> None:
+        if isinstance(item, LegacySession):
+            sessions.add(item)
+        elif isinstance(item, LegacyConfig):
+            config_import(config=item, context=self._context)
+        elif isinstance(item, LegacyWorkflow):
+            workflow_import(workflow=item, context=self._context)
+        else:
+            # Sessions come before records: the first record closes them.
+            sessions.flush()
+            records.add(item)
+
+    def _tell(self, store: LegacyStore) -> None:
+        if self._progress is not None:
+            self._progress(store.bytes_read, store.bytes)
+
+    def _end(self, status: ImportRun.Status, failure: str = "") -> None:
+        """Store how the run ended, with all findings so far."""
+        self._log.flush()
+        self._report.duration_seconds = time.monotonic() - self._begun
+        self._report.status = status.value
+        self._run.status = status
+        self._run.failure = failure
+        self._run.counts = self._report.counts_told()
+        self._run.sums = self._report.sums_told()
+        self._run.finished_at = self._run.started_at + timedelta(seconds=self._report.duration_seconds)
+        self._run.save(force_update=True)
+        audit_record(
+            project_id=self._run.project_id,
+            caller=self._context.caller,
+            action="import.run",
+            target_type="import",
+            target_id=str(self._run.pk),
+            changes={"source": self._run.source, "status": status.value},
+            now=self._run.finished_at,
+        )

@@ -1,0 +1,165 @@
+"""Brings in sessions with their states and workflow runs, in batches."""
+
+from dataclasses import asdict
+from datetime import tzinfo
+from typing import Any
+
+from backups_app.legacy.times import time_read
+from backups_app.legacy.types import LegacySession
+from backups_app.services.legacy_import.items import ImportContext
+from sessions_app.models import WorkflowRun
+from sessions_app.services.drafts import GREATEST_COUNT, RunDraft, SessionDraft, StateDraft
+from sessions_app.services.session_batches import SessionOutcome, sessions_write
+
+BATCH_SESSIONS = 200
+RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
+RUN_STATUSES = {"active": "running", "completed": "completed", "failed": "failed", "expired": "cancelled"}
+STEP_LENGTH = 255
+
+
+class SessionImport:
+    """Collects sessions and writes them a batch at a time. Call `flush` after the last."""
+
+    def __init__(self, context: ImportContext) -> None:
+        self._context = context
+        self._waiting: list[LegacySession] = []
+
+    def add(self, session: LegacySession) -> None:
+        """Take one session on."""
+        counts = self._context.report.kinds
+        counts["session"].read += 1
+        counts["state"].read += session.state is not None
+        counts["workflow_run"].read += has_run(session)
+        self._waiting.append(session)
+        if len(self._waiting) >= BATCH_SESSIONS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        sessions, self._waiting = self._waiting, []
+        if not sessions:
+            return
+        context = self._context
+        run_ids = [session.run_id for session in sessions if has_run(session)]
+        runs_before = _runs(context.project_id, run_ids)
+        drafts = [session_draft(session, context.zone) for session in sessions]
+        outcomes = sessions_write(project_id=context.project_id, drafts=drafts, now=context.now)
+        runs_after = _runs(context.project_id, run_ids)
+        for session, outcome in zip(sessions, outcomes, strict=True):
+            self._settle(session, outcome)
+            if has_run(session):
+                self._settle_run(session, outcome, runs_before, runs_after)
+
+    def _settle(self, session: LegacySession, outcome: SessionOutcome) -> None:
+        context, result = self._context, RESULTS[outcome.result]
+        context.settle("session", result, repaired=session.repaired)
+        if session.state is not None:
+            context.settle("state", result)
+        if result == "rejected":
+            why = "; ".join(f"{error.pointer}: {error.detail}" for error in outcome.errors)
+            context.refuse("session", session.place, why, asdict(session_draft(session, context.zone)))
+            return
+        context.sessions.add(session.session_id)
+        if result == "conflicting":
+            why = f"the session {session.session_id!r:.300} is stored with another content, which stays"
+            context.contradict("session", session.place, why, asdict(session_draft(session, context.zone)))
+
+    def _settle_run(
+        self, session: LegacySession, outcome: SessionOutcome, before: dict[str, str], after: dict[str, str]
+    ) -> None:
+        """A run is its session's own when it is stored with it; another session may have taken its id before."""
+        context, run_id = self._context, session.run_id
+        if outcome.result == "rejected":
+            context.settle("workflow_run", "rejected")
+        elif before.get(run_id, after.get(run_id)) == session.session_id:
+            context.settle("workflow_run", "same" if run_id in before else "new")
+        else:
+            context.settle("workflow_run", "conflicting")
+            detail = f"the run {run_id!r:.300} belongs to another session; the session keeps it in its metadata alone"
+            context.contradict("workflow_run", session.place, detail, {"run_id": run_id, "session": session.session_id})
+
+
+def has_run(session: LegacySession) -> bool:
+    """Whether the session names a run of a workflow that is known by name."""
+    return bool(session.run_id and session.workflow)
+
+
+def _runs(project_id: int, run_ids: list[str]) -> dict[str, str]:
+    """The session of each of these runs, by the run's id."""
+    rows = WorkflowRun.objects.filter(project_id=project_id, run_id__in=run_ids)
+    return dict(rows.values_list("run_id", "session__session_id"))
+
+
+def session_draft(session: LegacySession, zone: tzinfo) -> SessionDraft:
+    """The session as the service takes it. The run's id stays in the metadata too, where a filter finds it."""
+    metadata = {**session.metadata, "workflow_id": session.run_id} if session.run_id else session.metadata
+    return SessionDraft(
+        session_id=session.session_id,
+        user_id=session.user_id,
+        title=session.title,
+        status=session.status,
+        workflow=session.workflow or None,
+        workflow_config_path=session.workflow_config_path,
+        tags=session.tags,
+        agent_config=session.agent_config,
+        workflow_config=session.workflow_config,
+        metadata=metadata,
+        created_at=session.created_at,
+        updated_at=session.updated_at,
+        state=None if session.state is None else state_draft(session.state, zone),
+        runs=[run_draft(session)] if has_run(session) else [],
+        **session.documents,
+    )
+
+
+def state_draft(state: dict[str, Any], zone: tzinfo) -> StateDraft:
+    """The state with its typed fields; what has another type than its field, and every other key, is in `data`."""
+    data = dict(state)
+    draft = StateDraft(data=data)
+    for name, fits in _STATE_FIELDS.items():
+        if name in data and fits(data[name]):
+            setattr(draft, name, data.pop(name))
+    moment = time_read(data.get("start_time"), zone)
+    if moment is not None:
+        draft.start_time = moment
+        del data["start_time"]
+    return draft
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= GREATEST_COUNT
+
+
+def _is_short_text(value: Any) -> bool:
+    return type(value) is str and len(value) <= STEP_LENGTH
+
+
+def _is_list(value: Any) -> bool:
+    return type(value) is list
+
+
+_STATE_FIELDS = {
+    "current_step": _is_short_text,
+    "workflow_name": _is_short_text,
+    "iteration_count": _is_count,
+    "max_iterations": _is_count,
+    "errors": _is_list,
+    "tool_results": _is_list,
+}
+
+
+def run_draft(session: LegacySession) -> RunDraft:
+    """The run that the session was: it began and, where it is over, ended with it."""
+    started, ended = session.created_at, session.updated_at
+    is_over = session.status in ("completed", "failed") and started is not None and ended is not None
+    took = (ended - started).total_seconds() if is_over and ended >= started else None
+    step = (session.state or {}).get("current_step")
+    return RunDraft(
+        run_id=session.run_id,
+        workflow=session.workflow,
+        status=RUN_STATUSES.get(session.status, "paused"),
+        current_node=step if _is_short_text(step) else "",
+        execution_time=took,
+        started_at=started,
+        finished_at=None if took is None else ended,
+    )

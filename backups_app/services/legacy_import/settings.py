@@ -1,0 +1,107 @@
+"""Brings in configuration and workflow definitions: what is set already stays, what differs is reported."""
+
+from typing import Any
+
+from backups_app.legacy.types import LegacyConfig, LegacyWorkflow
+from backups_app.services.legacy_import.items import ImportContext
+from sessions_app.models import SystemConfig, Workflow
+from sessions_app.services.config_secrets import secrets_taken_out
+from sessions_app.services.configs import DEFAULTS, config_set
+from sessions_app.services.workflows import workflow_save
+
+WORKFLOW_SECTION = "workflows"
+VERSION_LENGTH = 64
+LAYOUT_LENGTH = 64
+_DEFAULT_KEYS = frozenset(key for key, *_rest in DEFAULTS)
+
+
+def config_import(*, config: LegacyConfig, context: ImportContext) -> None:
+    """Bring one value in. A default that nobody has touched gives way to it; any other stored value stays."""
+    context.report.kinds["config"].read += 1
+    stored = SystemConfig.objects.filter(project_id=context.project_id, key=config.key).first()
+    if stored is None or _is_untouched_default(stored):
+        _set(config.key, config.section, config.value, config.secrets, context)
+        result = "new"
+    elif _is_same(stored, config):
+        result = "same"
+    else:
+        result = "conflicting"
+        detail = f"the key {config.key!r:.300} is set to another value, which stays"
+        context.contradict("config", config.place, detail, config.value)
+    context.settle("config", result, repaired=config.repaired)
+
+
+def _is_untouched_default(stored: SystemConfig) -> bool:
+    return stored.version == 1 and stored.section == "" and stored.key in _DEFAULT_KEYS
+
+
+def _set(key: str, section: str, value: Any, secrets: dict[str, str], context: ImportContext) -> None:
+    config_set(
+        project_id=context.project_id,
+        key=key,
+        value=value,
+        section=section,
+        secrets=secrets,
+        now=context.now,
+        caller=context.caller,
+    )
+
+
+def _is_same(stored: SystemConfig, config: LegacyConfig) -> bool:
+    masked, sealed = secrets_taken_out(config.key, config.value, dict(config.secrets), {})
+    return stored.value == masked and stored.section == config.section and stored.unseal() == sealed
+
+
+def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None:
+    """Bring one definition in. One that only its name is known of is filled; any other stored one stays."""
+    context.report.kinds["workflow"].read += 1
+    values = workflow_values(workflow)
+    stored = Workflow.objects.filter(project_id=context.project_id, workflow_id=workflow.name).first()
+    if stored is None or _is_name_only(stored):
+        workflow_save(
+            project_id=context.project_id,
+            workflow_id=workflow.name,
+            values=values,
+            now=context.now,
+            caller=context.caller,
+        )
+        if workflow.secrets:
+            key = f"{WORKFLOW_SECTION}.{workflow.name}"
+            _set(key, WORKFLOW_SECTION, workflow.definition, workflow.secrets, context)
+        result = "new"
+    elif all(getattr(stored, name) == value for name, value in values.items()):
+        result = "same"
+    else:
+        result = "conflicting"
+        detail = f"the workflow {workflow.name!r:.300} is stored with another definition, which stays"
+        context.contradict("workflow", workflow.place, detail, values)
+    context.settle("workflow", result, repaired=workflow.repaired)
+
+
+def _is_name_only(stored: Workflow) -> bool:
+    """Whether the definition was made because a session named it, and says nothing more."""
+    return stored.name == stored.workflow_id and not (stored.nodes or stored.edges or stored.config)
+
+
+def workflow_values(workflow: LegacyWorkflow) -> dict[str, Any]:
+    """The columns of the definition; keys that fit no column stay in `config`."""
+    rest = dict(workflow.definition)
+    values: dict[str, Any] = {
+        "name": workflow.title[:255] or workflow.name,
+        "description": workflow.description,
+        "config_path": workflow.config_path[:500],
+        "usage_count": workflow.usage_count,
+        "loaded_at": workflow.loaded_at,
+        "last_used_at": workflow.last_used,
+    }
+    if len(workflow.version) <= VERSION_LENGTH:
+        values["version"] = workflow.version
+    else:
+        rest["version"] = workflow.version
+    for name, kind in (("nodes", list), ("edges", list), ("node_positions", dict), ("visualization_settings", dict)):
+        if type(rest.get(name)) is kind:
+            values[name] = rest.pop(name)
+    layout = rest.get("layout_algorithm")
+    if type(layout) is str and len(layout) <= LAYOUT_LENGTH:
+        values["layout_algorithm"] = rest.pop("layout_algorithm")
+    return {**values, "config": rest}
