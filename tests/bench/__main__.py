@@ -1,7 +1,9 @@
 """Run the benchmarks: `python -m tests.bench [--quick] [--write] [--database URL] [--store FOLDER]`."""
 
 import argparse
+import base64
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -22,7 +24,9 @@ def _arguments() -> argparse.Namespace:
 
 def _surroundings(database: str, folder: str) -> None:
     os.environ.update(DJANGO_SETTINGS_MODULE="config.settings", DATA_DIR=folder, ENV_FILE="", LOG_LEVEL="ERROR")
-    os.environ["DATABASE_URL"] = database
+    # Filling a store takes longer than any request may.
+    os.environ.update(DATABASE_URL=database, QUERY_TIMEOUT="600", SECRET_KEY=secrets.token_hex(32))
+    os.environ["FIELD_ENCRYPTION_KEYS"] = "bench:" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
     import django
 
     django.setup()
