@@ -25,13 +25,31 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": _("Overview"),
         "holdings": held(request),
-        "health": readiness() if user.is_superuser else None,
+        "health": health() if user.is_superuser else None,
         "sessions": sessions,
         "sees_sessions": user.has_perm("sessions_app.view_session"),
         "import_runs": newest_runs(request) if user.has_perm("backups_app.view_importrun") else [],
         "sees_imports": user.has_perm("backups_app.view_importrun"),
         "api_root": request.build_absolute_uri("/api"),
     }
+
+
+def health() -> dict[str, Any]:
+    """Return what the readiness page says, with its words in the reader's language; details are as the checks tell."""
+    report = readiness()
+    names = {
+        "database": _("database"),
+        "migrations": _("migrations"),
+        "sqlite": "SQLite",
+        "broker": _("broker"),
+        "disk": _("disk"),
+    }
+    words = {"ok": _("ok"), "degraded": _("degraded"), "failed": _("failed")}
+    checks = [
+        {**check, "name": names.get(name, name), "word": words.get(check["status"], check["status"])}
+        for name, check in report["checks"].items()
+    ]
+    return {"status": report["status"], "word": words.get(report["status"], report["status"]), "checks": checks}
 
 
 def held(request: HttpRequest) -> list[dict[str, Any]]:

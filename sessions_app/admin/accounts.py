@@ -6,13 +6,14 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from config.shared.admin.base import LedgerModelAdmin
 from config.shared.admin.callers import caller_of_staff
@@ -21,6 +22,12 @@ from sessions_app.models import Project, StaffUser
 from sessions_app.services.staff_edits import row_update
 
 admin.site.unregister(Group)
+
+
+def chosen_by_search(field: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a form field, with a widget for the hundreds of permissions."""
+    is_permission = field.remote_field.model is Permission
+    return {**options, "widget": UnfoldAdminSelect2MultipleWidget()} if is_permission else options
 
 
 @admin.register(Project)
@@ -51,8 +58,8 @@ class StaffUserAdmin(StaffEdited, UserAdmin, LedgerModelAdmin):
     search_fields = ("username", "first_name", "last_name", "email")
     search_help_text = _("Part of a name or address")
     readonly_fields = ("last_login", "date_joined")
-    autocomplete_fields = ("projects",)
-    filter_horizontal = ("groups", "user_permissions")
+    autocomplete_fields = ("projects", "groups")
+    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email")}),
@@ -84,6 +91,10 @@ class StaffUserAdmin(StaffEdited, UserAdmin, LedgerModelAdmin):
         allowed = obj is None or not obj.is_superuser or request.user.is_superuser
         return allowed and super().has_delete_permission(request, obj)
 
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choose permissions in a field that can be searched."""
+        return super().formfield_for_manytomany(db_field, request, **chosen_by_search(db_field, kwargs))
+
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Set somebody's password; that it happened is audited, the password is not."""
@@ -102,3 +113,8 @@ class GroupAdmin(StaffEdited, DjangoGroupAdmin, LedgerModelAdmin):
     ordering = ("name",)
     search_fields = ("name",)
     search_help_text = _("Part of a name")
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choose permissions in a field that can be searched."""
+        return super().formfield_for_manytomany(db_field, request, **chosen_by_search(db_field, kwargs))

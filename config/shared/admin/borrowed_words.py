@@ -24,6 +24,11 @@ UNFOLD = (
     _("No results found"),
     _("No results matching your query"),
     _("Previous"),
+    _(
+        "Raw passwords are not stored, so there is no way to see this "
+        "user’s password, but you can change the password using "
+        '<a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.'
+    ),
     _("Recent searches"),
     _("Record picture"),
     _("Reset filters"),

@@ -2,14 +2,12 @@
 
 from decimal import Decimal
 
-from django.utils.formats import number_format
-
 MONEY_PLACES = 6
 
 
 def shown_number(value: int | None) -> str:
     """Return a whole number with its digits grouped, or a dash."""
-    return "-" if value is None else number_format(value, use_l10n=True, force_grouping=True)
+    return "-" if value is None else f"{value:,}"
 
 
 def shown_money(value: Decimal | None) -> str:
