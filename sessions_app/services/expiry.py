@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from sessions_app.models import Session, SessionActivity
 
@@ -19,7 +20,7 @@ def expiry_after(*, ttl_seconds: int | None, status: str, now: datetime) -> date
 @transaction.atomic
 def session_touch(*, session: Session, now: datetime) -> None:
     """Note that something happened in the session, and renew its sliding expiry. Its version stays what it is."""
-    SessionActivity.objects.filter(pk=session.pk).update(last_activity_at=now)
+    SessionActivity.objects.filter(pk=session.pk).update(last_activity_at=Greatest(F("last_activity_at"), now))
     ends = expiry_after(ttl_seconds=session.ttl_seconds, status=session.status, now=now)
     if ends is not None:
         Session.objects.open().filter(pk=session.pk).update(expires_at=ends)

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 
 from sessions_app.models import AgentResidency, Session
 from sessions_app.services.expiry import session_touch
@@ -24,7 +26,8 @@ def agent_heartbeat(*, session: Session, agent_id: str, host: str, now: datetime
 def _beat(session: Session, agent_id: str, host: str, now: datetime) -> AgentResidency:
     session_touch(session=session, now=now)
     same_agent = AgentResidency.objects.filter(pk=session.pk, agent_id=agent_id)
-    if not same_agent.update(host=host, heartbeat_at=now):
+    # The clocks of two servers differ: a heartbeat never lies before the start that another one wrote.
+    if not same_agent.update(host=host, heartbeat_at=Greatest(F("resident_since"), now)):
         newcomer = {"agent_id": agent_id, "host": host, "resident_since": now, "heartbeat_at": now}
         if not AgentResidency.objects.filter(pk=session.pk).update(**newcomer):
             return AgentResidency.objects.create(session=session, **newcomer)
