@@ -24,10 +24,15 @@ from sessions_app.services.staff_edits import row_update
 admin.site.unregister(Group)
 
 
-def chosen_by_search(field: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a form field, with a widget for the hundreds of permissions."""
-    is_permission = field.remote_field.model is Permission
-    return {**options, "widget": UnfoldAdminSelect2MultipleWidget()} if is_permission else options
+class PermissionsBySearch:
+    """Offers the hundreds of permissions in a field that can be searched."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+        if db_field.remote_field.model is Permission:
+            field.widget = UnfoldAdminSelect2MultipleWidget(choices=field.widget.choices)
+            field.help_text = db_field.help_text
+        return field
 
 
 @admin.register(Project)
@@ -45,7 +50,7 @@ class ProjectAdmin(StaffEdited, LedgerModelAdmin):
 
 
 @admin.register(StaffUser)
-class StaffUserAdmin(StaffEdited, UserAdmin, LedgerModelAdmin):
+class StaffUserAdmin(PermissionsBySearch, StaffEdited, UserAdmin, LedgerModelAdmin):
     """Members of staff. Only superusers make superusers or hand out single permissions."""
 
     form = UserChangeForm
@@ -91,10 +96,6 @@ class StaffUserAdmin(StaffEdited, UserAdmin, LedgerModelAdmin):
         allowed = obj is None or not obj.is_superuser or request.user.is_superuser
         return allowed and super().has_delete_permission(request, obj)
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Choose permissions in a field that can be searched."""
-        return super().formfield_for_manytomany(db_field, request, **chosen_by_search(db_field, kwargs))
-
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Set somebody's password; that it happened is audited, the password is not."""
@@ -106,7 +107,7 @@ class StaffUserAdmin(StaffEdited, UserAdmin, LedgerModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(StaffEdited, DjangoGroupAdmin, LedgerModelAdmin):
+class GroupAdmin(PermissionsBySearch, StaffEdited, DjangoGroupAdmin, LedgerModelAdmin):
     """Groups and their permissions."""
 
     project_path = None
@@ -114,7 +115,3 @@ class GroupAdmin(StaffEdited, DjangoGroupAdmin, LedgerModelAdmin):
     search_fields = ("name",)
     search_help_text = _("Part of a name")
     filter_horizontal = ()
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Choose permissions in a field that can be searched."""
-        return super().formfield_for_manytomany(db_field, request, **chosen_by_search(db_field, kwargs))
