@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from django.utils.translation import gettext as _
+
+from config.shared.errors import FieldError, InvalidInput
 from config.shared.ids import uuid7
 from config.shared.text import Replaced
 from history_app.models import ErrorRecord, Fact, LLMCall, Message, Metric, TokenUsage, ToolCall
@@ -14,6 +17,7 @@ from history_app.services.records import record_parse
 RECORD_TYPES: dict[type[Fact], str] = {
     Message: "message",
     ToolCall: "tool_call",
+    LLMCall: "llm_request",
     TokenUsage: "token_usage",
     ErrorRecord: "error",
     Metric: "metric",
@@ -35,6 +39,11 @@ FIELDS: dict[type[Fact], tuple[str, ...]] = {
 _RESPONSE = ("response", "token_usage", "response_time")
 # What claims to have taken longer than a day says nothing about when the answer came.
 LONGEST_ANSWER_SECONDS = 86400.0
+_AS_CALLED = {
+    "/record_id": "/response_record_id",
+    "/timestamp": "/responded_at",
+    "/metadata": "/response_metadata",
+}
 _RESPONSE_ONLY = (*_RESPONSE, "responded_at", "response_record_id", "response_metadata")
 
 
@@ -60,9 +69,12 @@ def form_drafts(
 
     Raises InvalidInput and TooLarge, as the validator does.
     """
+    expected = RECORD_TYPES[model]
+    if form.get("record_type", expected) != expected:
+        raise InvalidInput.at("/record_type", _("Records of this kind are of the type %s.") % expected)
     if model is LLMCall:
         return _llm_drafts(form, now, replaced)
-    return [record_parse({**form, "record_type": RECORD_TYPES[model]}, now=now, replaced=replaced)]
+    return [record_parse({**form, "record_type": expected}, now=now, replaced=replaced)]
 
 
 def _llm_drafts(form: Mapping[str, Any], now: datetime, replaced: Replaced | None) -> list[Draft]:
@@ -81,8 +93,17 @@ def _llm_drafts(form: Mapping[str, Any], now: datetime, replaced: Replaced | Non
         "metadata": form.get("response_metadata"),
         **{name: form.get(name) for name in _RESPONSE},
     }
-    response = cast("LLMResponseDraft", record_parse(raw, now=now, replaced=replaced))
+    response = _response_draft(raw, now, replaced)
     if not response.timed and request.timed:
         taken = min(response.response_time or 0, LONGEST_ANSWER_SECONDS)
         response.timestamp, response.timed = request.timestamp + timedelta(seconds=taken), True
     return [request, response]
+
+
+def _response_draft(raw: Mapping[str, Any], now: datetime, replaced: Replaced | None) -> LLMResponseDraft:
+    """Return the draft of a response; faults are named as the fields of the call are."""
+    try:
+        return cast("LLMResponseDraft", record_parse(raw, now=now, replaced=replaced))
+    except InvalidInput as error:
+        faults = [FieldError(_AS_CALLED.get(fault.pointer, fault.pointer), fault.detail) for fault in error.errors]
+        raise InvalidInput(faults) from error

@@ -15,8 +15,8 @@ from config.shared.errors import InvalidInput, TooLarge
 from config.shared.fields import EXACT_DIGITS, EXACT_PLACES, dump_json, exact
 from config.shared.text import MAX_JSON_DEPTH, Replaced, TooDeep, clean_json, clean_text
 
-# MariaDB's DATETIME begins in the year 1000; shifting the first and last day of the calendar to UTC would leave it.
-FIRST_YEAR, LAST_YEAR = 1000, 9998
+# The range of the API's filters (config.shared.api.fields), in which any offset stays within the calendar.
+FIRST_YEAR, LAST_YEAR = 1900, 9998
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _MAX_BYTES_PER_CHARACTER = 4
 _STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
