@@ -20,6 +20,8 @@ from history_app.models import Message
 from sessions_app.models import Session
 
 PAGE = 50
+# The default project: the first row of an empty database. Without it neither list would have an index.
+PROJECT = 1
 
 
 SESSION = (
@@ -50,13 +52,17 @@ MESSAGE = ("id", "session__session_id", "record_id", "timestamp", "sequence", "r
 
 def sessions(request: HttpRequest) -> JsonResponse:
     """Answer the newest sessions, with the columns that our list has."""
-    rows = Session.objects.order_by("-created_at", "-id").values(*SESSION)[:PAGE]
+    rows = Session.objects.filter(project=PROJECT).order_by("-created_at", "-id").values(*SESSION)[:PAGE]
     return JsonResponse({"results": list(rows)})
 
 
 def messages(request: HttpRequest) -> JsonResponse:
     """Answer the newest messages over all sessions, with the columns that our list has."""
-    rows = Message.objects.order_by("-timestamp", "-id").values(*MESSAGE, "structured_content")[:PAGE]
+    rows = (
+        Message.objects.filter(project=PROJECT)
+        .order_by("-timestamp", "-id")
+        .values(*MESSAGE, "structured_content")[:PAGE]
+    )
     return JsonResponse({"results": list(rows)})
 
 
