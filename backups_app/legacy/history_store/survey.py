@@ -10,6 +10,7 @@ DATABASE_ENDINGS = (".db", ".sqlite", ".sqlite3")
 HISTORY_ENDINGS = (".jsonl", ".jsonl.gz")
 SIDECAR_ENDINGS = ("-wal", "-shm", "-journal")
 INDEX = "index.json"
+METADATA = "metadata.db"
 ROOMS = ("sessions", "history", "configs", "databases")
 
 
@@ -34,7 +35,8 @@ def looks_like_history_store(root: Path) -> bool:
     """Whether the folder is a store of document 000: it has session files, monthly history, or `metadata.db`."""
     for base in (root, root / "data"):
         sessions, history = base / "sessions", base / "history"
-        if (sessions / INDEX).is_file() or (sessions / "metadata.db").is_file() or any(sessions.glob("*.json")):
+        named = (sessions / INDEX, sessions / METADATA, base / METADATA)
+        if any(path.is_file() for path in named) or any(sessions.glob("*.json")):
             return True
         if any(history.glob("*/*.jsonl")) or any(history.glob("*/*.jsonl.gz")):
             return True

@@ -9,6 +9,7 @@ from backups_app.legacy.types import Finding, LegacyRecord
 from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
 
 SHOWN_FINDINGS = 1000
+SUMMED = ("token_usage", "cost")
 TOKEN_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -32,25 +33,32 @@ class KindCounts:
 
 @dataclass(slots=True)
 class Sums:
-    """Tokens of `token_usage` records and money of `cost` records, to the last digit."""
+    """Tokens of `token_usage` records and money of `cost` records, each record once, to the last digit."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
     cost: Decimal = field(default_factory=Decimal)
+    _seen: set[int] = field(default_factory=set, repr=False)
 
     def add(self, record: LegacyRecord) -> None:
-        """Add what a record of tokens or of cost says."""
+        """Add what a record of tokens or of cost says; one that a store holds twice is added once."""
+        if record.kind not in SUMMED:
+            return
+        key = hash((record.session_id, record.kind, record.record_id))
+        if key in self._seen:
+            return
+        self._seen.add(key)
         if record.kind == "token_usage":
             for name in TOKEN_SUMS:
                 setattr(self, name, getattr(self, name) + (record.fields[name] or 0))
-        elif record.kind == "cost" and record.fields["total_cost"] is not None:
+        elif record.fields["total_cost"] is not None:
             with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
                 self.cost += record.fields["total_cost"]
 
     def told(self) -> dict[str, Any]:
         """The sums as JSON can hold them exactly."""
-        return {**asdict(self), "cost": format(self.cost, "f")}
+        return {**{name: getattr(self, name) for name in TOKEN_SUMS}, "cost": format(self.cost, "f")}
 
 
 @dataclass(slots=True)

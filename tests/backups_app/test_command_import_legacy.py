@@ -1,0 +1,73 @@
+"""`manage.py import_legacy` tells what it did, to people and to machines, and fails when it could not."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from backups_app.models import ImportRun
+from history_app.models import Message
+from tests.samples.history_store import message, write_history, write_session
+
+
+@pytest.fixture
+def store(tmp_path):
+    write_session(tmp_path, "s1")
+    write_history(tmp_path, "s1", [{**message("s1", 1), "timestamp": "2026-10-01T08:00:00"}, "broken"])
+    return tmp_path
+
+
+def run(*arguments):
+    out = StringIO()
+    call_command("import_legacy", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def test_the_counts_and_findings_are_printed(project, store):
+    text = run(store)
+    assert "message" in text
+    assert "rejected: history/202610/s1.jsonl:2: invalid JSON" in text
+    assert "Import run" in text
+    assert Message.objects.count() == 1
+
+
+def test_a_machine_gets_json(project, store):
+    told = json.loads(run(store, "--json"))
+    assert told["status"] == "completed"
+    assert told["run"] == ImportRun.objects.get().pk
+    assert told["kinds"]["message"] == {
+        "read": 1, "new": 1, "same": 0, "conflicting": 0, "rejected": 0, "repaired": 0, "skipped": 0,
+    }  # fmt: skip
+    assert [(finding["path"], finding["line"], finding["level"]) for finding in told["findings"]] == [
+        ("history/202610/s1.jsonl", 2, "rejected")
+    ]
+    assert told["duration_seconds"] >= 0
+
+
+def test_a_dry_run_says_so(project, store):
+    assert "dry run" in run(store, "--dry-run")
+    assert not Message.objects.exists()
+
+
+def test_times_without_a_zone_are_in_the_one_that_is_stated(project, store):
+    run(store, "--timezone", "Asia/Shanghai")
+    assert Message.objects.get().timestamp.isoformat() == "2026-10-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--project", "nobody"], ["--timezone", "Mars/Olympus"], ["--timezone", "../etc/passwd"]]
+)
+def test_what_is_not_there_is_an_error(project, store, arguments):
+    with pytest.raises(CommandError):
+        run(store, *arguments)
+
+
+def test_a_folder_without_a_store_is_an_error(project, tmp_path):
+    with pytest.raises(CommandError, match="No known store"):
+        run(tmp_path)
+
+
+def test_an_import_goes_into_the_project_that_is_named(project, other_project, store):
+    run(store, "--project", other_project.slug)
+    assert Message.objects.get().project == other_project
