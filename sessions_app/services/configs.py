@@ -122,8 +122,8 @@ def config_delete(*, config: SystemConfig, now: datetime, caller: Caller, expect
     """Remove a setting. Raises StaleVersion."""
     current = SystemConfig.objects.select_for_update().get(pk=config.pk)
     version_check(current=current.version, expected=expected_version)
-    _audit(current, "config.delete", {"before": told_of(current)}, caller, now)
     current.delete()
+    _audit(current, "config.delete", {"before": told_of(current)}, caller, now)
 
 
 # Document 002, "ConfigManager": the settings that every system starts with.

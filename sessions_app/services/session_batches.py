@@ -12,6 +12,7 @@ from sessions_app.models import Session, SessionActivity, SessionState, Workflow
 from sessions_app.services.drafts import RunDraft, SessionDraft, StateDraft
 from sessions_app.services.expiry import expiry_after
 from sessions_app.services.labels import labels_replace
+from sessions_app.services.locks import session_locked
 from sessions_app.services.workflows import workflow_ensure
 
 ATTEMPTS = 5
@@ -122,8 +123,9 @@ class _Batch:
 
     def _fill(self, drafts: list[SessionDraft], stored: dict[str, Session]) -> dict[str, Session]:
         sessions = {draft.session_id: stored[draft.session_id] for draft in drafts}
-        for draft in drafts:
+        for draft in sorted(drafts, key=lambda draft: stored[draft.session_id].pk):
             session = sessions[draft.session_id]
+            session_locked(pk=session.pk)
             for name, value in self._columns(draft).items():
                 setattr(session, name, value)
             session.version += 1

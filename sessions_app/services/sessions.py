@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from config.shared.callers import Caller
-from config.shared.errors import Conflict, InvalidInput
+from config.shared.errors import Conflict, InvalidInput, NotFound
 from config.shared.merging import merge_patch
 from config.shared.versions import version_check
 from sessions_app.models import Session, SessionActivity
@@ -15,6 +15,7 @@ from sessions_app.services.audit import audit_record
 from sessions_app.services.drafts import DOCUMENTS, SessionDraft, value_errors
 from sessions_app.services.expiry import expiry_after
 from sessions_app.services.labels import labels_replace
+from sessions_app.services.locks import session_locked
 from sessions_app.services.workflows import workflow_ensure
 
 _LABELLED = {"tags", "metadata"}
@@ -68,8 +69,8 @@ def _insert(project_id: int, draft: SessionDraft, now: datetime) -> Session:
 
 @transaction.atomic
 def _replace(project_id: int, draft: SessionDraft, now: datetime, expected: int | None) -> Session | None:
-    rows = Session.objects.filter(project_id=project_id, session_id=draft.session_id)
-    session: Session | None = rows.select_for_update().first()
+    stored = Session.objects.filter(project_id=project_id, session_id=draft.session_id).only("pk").first()
+    session = session_locked(pk=stored.pk) if stored else None
     if session is None:
         return None
     version_check(current=session.version, expected=expected)
@@ -87,9 +88,11 @@ def session_update(
 ) -> Session:
     """Change what is stated: JSON documents merge (RFC 7396; null empties one), everything else replaces.
 
-    `workflow` in `changes` is a text id or None. Raises StaleVersion, InvalidInput.
+    `workflow` in `changes` is a text id or None. Raises StaleVersion, InvalidInput, NotFound when it is gone.
     """
-    current: Session = Session.objects.select_for_update().get(pk=session.pk)
+    current = session_locked(pk=session.pk)
+    if current is None:
+        raise NotFound
     version_check(current=current.version, expected=expected_version)
     values = {name: _merged(current, name, value) for name, value in changes.items() if name != "workflow"}
     if errors := list(value_errors(values)):
@@ -130,12 +133,16 @@ def workflow_of(project_id: int, workflow_id: str | None, now: datetime) -> Any:
 def session_delete(*, session: Session, caller: Caller, now: datetime, expected_version: int | None = None) -> None:
     """Remove a session with its states, labels, records and whatever else hangs on it, and audit that.
 
-    Raises StaleVersion when `expected_version` is not the stored one.
+    Raises StaleVersion when `expected_version` is not the stored one, NotFound when it is gone already.
     """
-    current = Session.objects.select_for_update().get(pk=session.pk)
+    current = session_locked(pk=session.pk)
+    if current is None:
+        raise NotFound
     version_check(current=current.version, expected=expected_version)
     activity = SessionActivity.objects.filter(pk=current.pk).first()
     messages = activity.message_count if activity else 0
+    current.delete()
+    # The chain of the audit is locked last, as everywhere.
     audit_record(
         project_id=current.project_id,
         caller=caller,
@@ -149,4 +156,3 @@ def session_delete(*, session: Session, caller: Caller, now: datetime, expected_
         },
         now=now,
     )
-    current.delete()

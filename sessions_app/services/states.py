@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from config.shared.errors import Conflict, NotFound, StaleVersion
+from config.shared.errors import NotFound
 from config.shared.merging import merge_patch
 from config.shared.versions import version_check
 from sessions_app.models import Session, SessionState
 from sessions_app.services.drafts import StateDraft
 from sessions_app.services.expiry import session_touch
-
-ATTEMPTS = 10
+from sessions_app.services.locks import session_locked
 
 
 def state_save(
@@ -62,27 +61,20 @@ def _values(state: SessionState) -> dict[str, Any]:
     return {name: getattr(state, name) for name in StateDraft().values()}
 
 
+@transaction.atomic
 def _next_version(
     session: Session,
     values: Callable[[SessionState | None], dict[str, Any]],
     now: datetime,
     expected: int | None,
 ) -> SessionState:
-    """Write the next version; the unique version number says who of two concurrent writers was first."""
-    for _attempt in range(ATTEMPTS):
-        current = state_current(session=session)
-        version_check(current=current.version if current else None, expected=expected)
-        state = SessionState(session=session, version=current.version + 1 if current else 1, created_at=now)
-        for name, value in values(current).items():
-            setattr(state, name, value)
-        try:
-            with transaction.atomic():
-                state.save(force_insert=True)
-                session_touch(session=session, now=now)
-        except IntegrityError as error:
-            if expected is not None:
-                newest = state_current(session=session)
-                raise StaleVersion(newest.version if newest else 0) from error
-            continue
-        return state
-    raise Conflict("Too many writers change this state at once.")
+    if session_locked(pk=session.pk) is None:
+        raise NotFound
+    current = state_current(session=session)
+    version_check(current=current.version if current else None, expected=expected)
+    state = SessionState(session=session, version=current.version + 1 if current else 1, created_at=now)
+    for name, value in values(current).items():
+        setattr(state, name, value)
+    state.save(force_insert=True)
+    session_touch(session=session, now=now)
+    return state

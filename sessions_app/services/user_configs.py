@@ -88,8 +88,8 @@ def user_config_delete(
     current = UserConfig.objects.select_for_update().get(pk=user_config.pk)
     version_check(current=current.version, expected=expected_version)
     providers = sorted(current.provider_keys.values_list("provider", flat=True))
-    _audit(current, "user_config.delete", {"api_keys": providers}, caller, now)
     current.delete()
+    _audit(current, "user_config.delete", {"api_keys": providers}, caller, now)
 
 
 @transaction.atomic

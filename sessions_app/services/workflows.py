@@ -88,8 +88,8 @@ def workflow_update(*, workflow: Workflow, values: Mapping[str, Any], now: datet
 def workflow_delete(*, workflow: Workflow, now: datetime, caller: Caller) -> None:
     """Remove a definition with its runs; sessions that named it stay, without a workflow."""
     runs = workflow.runs.count()
-    _audit(workflow, "workflow.delete", {"name": workflow.name, "runs": runs}, caller, now)
     workflow.delete()
+    _audit(workflow, "workflow.delete", {"name": workflow.name, "runs": runs}, caller, now)
 
 
 def _audit(workflow: Workflow, action: str, changes: Mapping[str, Any], caller: Caller, now: datetime) -> None:
