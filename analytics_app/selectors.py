@@ -1,0 +1,140 @@
+"""What the store holds: how much of each kind there is, and what came in per project and day."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db import connection, models
+from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models.functions import TruncDate
+
+from config.shared.callers import Caller
+from config.shared.fields import ExactSum
+from history_app.models import ErrorRecord, LLMCall, Message, Metric, Task, TokenUsage, ToolCall
+from sessions_app.models import KnowledgeSource, Project, Session, UserConfig, Workflow, WorkflowRun
+
+HELD: tuple[type[models.Model], ...] = (
+    Session,
+    Message,
+    Task,
+    ToolCall,
+    LLMCall,
+    TokenUsage,
+    ErrorRecord,
+    Metric,
+    Workflow,
+    WorkflowRun,
+    UserConfig,
+    KnowledgeSource,
+)
+COUNTED_AT_MOST = 10_000
+CACHED_SECONDS = 60
+MOST_DAYS = 92
+# The kinds of the overview: name, model, and the column that says on which day a row belongs.
+KINDS: tuple[tuple[str, type[models.Model], str], ...] = (
+    ("sessions", Session, "created_at"),
+    ("messages", Message, "timestamp"),
+    ("tool_calls", ToolCall, "timestamp"),
+    ("llm_calls", LLMCall, "timestamp"),
+    ("errors", ErrorRecord, "timestamp"),
+    ("tasks", Task, "created_at"),
+)
+USAGE_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
+NOTHING = {**{name: 0 for name, _model, _column in KINDS}, "token_usage": 0, **dict.fromkeys(USAGE_SUMS, 0), "cost": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How many rows of one model there are; `exact` is False where the number is an estimate."""
+
+    model: type[models.Model]
+    count: int
+    exact: bool
+
+
+def holdings(*, caller: Caller) -> list[Holding]:
+    """Return how much of each kind the caller may see. Small kinds are counted, large ones estimated; kept a minute."""
+    seen = "all" if caller.project_ids is None else "-".join(map(str, sorted(caller.project_ids)))
+    key = f"analytics.holdings.{seen}"
+    counts = cache.get(key)
+    if counts is None:
+        counts = [_held(model.objects.visible_to(caller)) for model in HELD]  # type: ignore[attr-defined]
+        cache.set(key, counts, CACHED_SECONDS)
+    return [Holding(model, count, exact) for model, (count, exact) in zip(HELD, counts, strict=True)]
+
+
+def _held(rows: QuerySet[Any]) -> tuple[int, bool]:
+    counted = rows.order_by().values("pk")[: COUNTED_AT_MOST + 1].count()
+    if counted <= COUNTED_AT_MOST:
+        return counted, True
+    return max(_estimate(rows.order_by()), counted), False
+
+
+def _estimate(rows: QuerySet[Any]) -> int:
+    """Return about how many rows there are, without reading them: from the planner, or from the span of the keys."""
+    if connection.vendor == "sqlite":
+        span = rows.model._base_manager.aggregate(first=Min("pk"), last=Max("pk"))
+        return int(span["last"] - span["first"] + 1)
+    plan = json.loads(rows.values("pk").explain(format="json"))
+    return _planned_rows(plan) or 0
+
+
+def _planned_rows(plan: Any) -> int | None:
+    """Return the number of rows that a plan expects: PostgreSQL's `Plan Rows`, or the first `rows` of MariaDB's."""
+    if isinstance(plan, dict):
+        for name in ("Plan Rows", "rows"):
+            if name in plan:
+                return int(plan[name])
+    parts = plan.values() if isinstance(plan, dict) else plan if isinstance(plan, list) else ()
+    return next((found for part in parts if (found := _planned_rows(part)) is not None), None)
+
+
+def overview(*, caller: Caller, days: int, now: datetime) -> dict[str, Any]:
+    """Return what came in during the last `days` days in UTC, today included, per project and day.
+
+    `days` is 1 to MOST_DAYS. Facts belong to the day of their own time; costs are exact sums in USD of those that are
+    known. Each project's `days` go from the first to the last day, days without anything included.
+    """
+    last = now.astimezone(UTC).date()
+    first = last - timedelta(days=days - 1)
+    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    found: defaultdict[tuple[int, date], dict[str, Any]] = defaultdict(lambda: dict(NOTHING))
+    for name, model, column in KINDS:
+        for row in _by_day(model, column, caller, start, days).annotate(count=Count("pk")):
+            found[row["project_id"], row["day"]][name] = row["count"]
+    for row in _usage_by_day(caller, start, days):
+        sums = {name: row[f"{name}_sum"] or 0 for name in USAGE_SUMS}
+        found[row["project_id"], row["day"]] |= {"token_usage": row["count"], **sums, "cost": row["cost_sum"] or 0}
+    every_day = [first + timedelta(days=place) for place in range(days)]
+    return {"start": first, "end": last, "projects": _projects(caller, every_day, found)}
+
+
+def _by_day(model: Any, column: str, caller: Caller, start: datetime, days: int) -> QuerySet[Any]:
+    rows = model.objects.visible_to(caller).filter(
+        **{f"{column}__gte": start, f"{column}__lt": start + timedelta(days=days)}
+    )
+    return rows.order_by().annotate(day=TruncDate(column, tzinfo=UTC)).values("project_id", "day")
+
+
+def _usage_by_day(caller: Caller, start: datetime, days: int) -> QuerySet[Any]:
+    sums = {f"{name}_sum": Sum(name) for name in USAGE_SUMS}
+    rows = _by_day(TokenUsage, "timestamp", caller, start, days)
+    return rows.annotate(count=Count("pk"), cost_sum=ExactSum("cost"), **sums)
+
+
+def _projects(
+    caller: Caller, every_day: Sequence[date], found: dict[tuple[int, date], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    projects = Project.objects.order_by("slug")
+    if caller.project_ids is not None:
+        projects = projects.filter(pk__in=caller.project_ids)
+    shown = []
+    for project in projects:
+        days = [{"date": day, **found.get((project.pk, day), NOTHING)} for day in every_day]
+        totals = {name: sum(row[name] for row in days) for name in NOTHING}
+        shown.append({"project": project.slug, "totals": totals, "days": days})
+    return shown

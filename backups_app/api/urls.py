@@ -1,0 +1,10 @@
+"""The addresses of the keep."""
+
+from backups_app.api.views import ImportFindingViewSet, ImportRunViewSet
+from config.shared.api.routers import NUMBER, LedgerRouter
+
+router = LedgerRouter()
+router.register(rf"import-runs/(?P<run_id>{NUMBER})/findings", ImportFindingViewSet, basename="import-finding")
+router.register("import-runs", ImportRunViewSet, basename="import-run")
+
+urlpatterns = router.urls
