@@ -44,9 +44,12 @@ def value_check(value: Any, value_type: str) -> None:
 
 def config_create(*, project_id: int, key: str, now: datetime, caller: Caller, **values: Any) -> SystemConfig:
     """Make a setting; `values` are those of config_set. Raises Conflict when the key is set already."""
-    if SystemConfig.objects.filter(project_id=project_id, key=key).exists():
-        raise Conflict("This key is set already.")
-    return config_set(project_id=project_id, key=key, now=now, caller=caller, **values)[0]
+    with transaction.atomic():
+        config, created = config_set(project_id=project_id, key=key, now=now, caller=caller, **values)
+        if not created:
+            # Leaving the block by an error undoes the write.
+            raise Conflict("This key is set already.")
+    return config
 
 
 def config_set(

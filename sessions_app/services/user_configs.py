@@ -19,9 +19,12 @@ ATTEMPTS = 3
 
 def user_config_create(*, project_id: int, user_id: str, now: datetime, caller: Caller, **values: Any) -> UserConfig:
     """Make a user's configuration; `values` are those of user_config_save. Raises Conflict when there is one."""
-    if UserConfig.objects.filter(project_id=project_id, user_id=user_id).exists():
-        raise Conflict("There is a configuration of this user already.")
-    return user_config_save(project_id=project_id, user_id=user_id, now=now, caller=caller, **values)[0]
+    with transaction.atomic():
+        row, created = user_config_save(project_id=project_id, user_id=user_id, now=now, caller=caller, **values)
+        if not created:
+            # Leaving the block by an error undoes the write.
+            raise Conflict("There is a configuration of this user already.")
+    return row
 
 
 def user_config_save(

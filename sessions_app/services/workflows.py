@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from config.shared.callers import Caller
 from config.shared.errors import Conflict
+from config.shared.merging import patched
 from sessions_app.models import Workflow
 from sessions_app.services.audit import audit_record, changed_fields
 
@@ -66,10 +67,17 @@ def workflow_save(
 
 
 @transaction.atomic
-def workflow_update(*, workflow: Workflow, values: Mapping[str, Any], now: datetime, caller: Caller) -> Workflow:
-    """Change the stated values of a definition. A write that changes nothing leaves no trace."""
+def workflow_update(
+    *, workflow: Workflow, values: Mapping[str, Any], merge: bool = False, now: datetime, caller: Caller
+) -> Workflow:
+    """Change the stated values of a definition; with `merge`, JSON objects merge (RFC 7396).
+
+    A write that changes nothing leaves no trace.
+    """
     current: Workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
     before = {name: getattr(current, name) for name in values}
+    if merge:
+        values = {name: patched(before[name], value) for name, value in values.items()}
     changed = [name for name in values if before[name] != values[name]]
     if not changed:
         return current

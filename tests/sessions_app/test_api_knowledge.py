@@ -83,6 +83,13 @@ def test_a_document_is_merged_and_versioned(owner):
     assert owner.patch("/api/documents/ns/absent/", {"value": 0}).status_code == 404
 
 
+def test_a_new_end_alone_keeps_the_value(owner):
+    owner.put("/api/documents/ns/k/", {"value": [1, 2]})
+    body = owner.patch("/api/documents/ns/k/", {"ttl": 60}).json()
+    assert body["value"] == [1, 2]
+    assert body["expires_at"] is not None
+
+
 @pytest.mark.parametrize(
     "body", [{"value": 1, "ttl": 0}, {"value": 1, "ttl": -5}, {"value": 1, "ttl": "60"}, {"ttl": 60}]
 )

@@ -21,6 +21,7 @@ from config.shared.api.viewsets import (
     VersionedMixin,
 )
 from config.shared.errors import Forbidden
+from config.shared.merging import patched
 from sessions_app.api.filters import ConfigFilterSet, UserConfigFilterSet
 from sessions_app.api.serializers.configuration import (
     ConfigSerializer,
@@ -28,7 +29,6 @@ from sessions_app.api.serializers.configuration import (
     UserConfigDetailSerializer,
     UserConfigSerializer,
 )
-from sessions_app.api.views.workflows import merged_value
 from sessions_app.models import SystemConfig, UserConfig
 from sessions_app.services.configs import config_create, config_delete, config_set
 from sessions_app.services.user_configs import (
@@ -85,7 +85,7 @@ class ConfigViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveM
 
     def perform_update(self, row: SystemConfig, values: dict[str, Any]) -> SystemConfig:
         """Change the setting of a PATCH."""
-        value = merged_value(row.value, values.pop("value")) if "value" in values else row.value
+        value = patched(row.value, values.pop("value")) if "value" in values else row.value
         # The merge is made from the version that was read: another one in between must not be lost.
         expected = row.version if self.expected_version is None else self.expected_version
         changed, _created = config_set(

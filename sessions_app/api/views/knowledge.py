@@ -112,10 +112,12 @@ class DocumentViewSet(VersionedMixin, ListMixin, RetrieveMixin, DestroyMixin, Le
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Merge into the value under the key (RFC 7396)."""
-        row = self.get_object()
-        return self._saved({"value": row.value, **self.validated(partial=True)}, merge=True)
+        row, values = self.get_object(), self.validated(partial=True)
+        # A new end alone keeps the value that was read: another one in between must not be lost.
+        seen = None if "value" in values else row.version
+        return self._saved({"value": row.value, **values}, merge=True, seen=seen)
 
-    def _saved(self, values: dict[str, Any], *, merge: bool) -> Response:
+    def _saved(self, values: dict[str, Any], *, merge: bool, seen: int | None = None) -> Response:
         document, created = document_save(
             project_id=self.project_id,
             namespace=self.kwargs["namespace"],
@@ -124,7 +126,7 @@ class DocumentViewSet(VersionedMixin, ListMixin, RetrieveMixin, DestroyMixin, Le
             ttl=values.get("ttl"),
             merge=merge,
             now=timezone.now(),
-            expected_version=self.expected_version,
+            expected_version=seen if self.expected_version is None else self.expected_version,
         )
         return self.answer(document, status.HTTP_201_CREATED if created else status.HTTP_200_OK)
 

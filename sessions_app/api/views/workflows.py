@@ -14,7 +14,6 @@ from config.shared.api.viewsets import (
     RetrieveMixin,
     SaveMixin,
 )
-from config.shared.merging import merge_patch
 from sessions_app.api.filters import WorkflowFilterSet, WorkflowRunFilterSet
 from sessions_app.api.serializers.workflows import WorkflowRunSerializer, WorkflowSerializer
 from sessions_app.models import Workflow, WorkflowRun
@@ -58,19 +57,11 @@ class WorkflowViewSet(ListMixin, CreateMixin, RetrieveMixin, SaveMixin, DestroyM
 
     def perform_update(self, row: Workflow, values: dict[str, Any]) -> Workflow:
         """Change the definition of a PATCH."""
-        merged = {name: merged_value(getattr(row, name), value) for name, value in values.items()}
-        return workflow_update(workflow=row, values=merged, now=timezone.now(), caller=self.caller)
+        return workflow_update(workflow=row, values=values, merge=True, now=timezone.now(), caller=self.caller)
 
     def perform_destroy(self, row: Workflow) -> None:
         """Remove the definition with its runs."""
         workflow_delete(workflow=row, now=timezone.now(), caller=self.caller)
-
-
-def merged_value(stored: Any, stated: Any) -> Any:
-    """Return a field after a PATCH: objects merge, null empties a document, everything else replaces."""
-    if stated is None and isinstance(stored, dict | list):
-        return type(stored)()
-    return merge_patch(stored, stated) if isinstance(stated, dict) else stated
 
 
 class WorkflowRunViewSet(ListMixin, CreateMixin, RetrieveMixin, SaveMixin, DestroyMixin, LedgerViewSet):
