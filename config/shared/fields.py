@@ -2,7 +2,7 @@
 
 import json
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -18,11 +18,21 @@ EXACT_DIGITS = 36
 EXACT_PLACES = 24
 
 
-class IdField(models.CharField):
+# The stubs know these as generic, Django itself does not.
+if TYPE_CHECKING:
+    CharColumn = models.CharField[str, str]
+    TextColumn = models.TextField[Any, Any]
+    DecimalColumn = models.DecimalField[Any, Any]
+else:
+    CharColumn, TextColumn, DecimalColumn = models.CharField, models.TextField, models.DecimalField
+
+
+class IdField(CharColumn):
     """Text that identifies something: compared byte by byte on every database, at most 255 characters by default."""
 
-    def __init__(self, *args: Any, max_length: int = 255, **kwargs: Any) -> None:
-        super().__init__(*args, max_length=max_length, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 255)
+        super().__init__(*args, **kwargs)
 
     def db_parameters(self, connection: Any) -> dict[str, Any]:
         parameters = super().db_parameters(connection)
@@ -35,7 +45,7 @@ def dump_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-class JSONTextField(models.TextField):
+class JSONTextField(TextColumn):
     """A JSON value kept as text, so that it comes back as it went in on every database.
 
     A database's own JSON type reorders keys, drops the sign of zero (PostgreSQL), or refuses deep nesting (MariaDB).
@@ -78,7 +88,7 @@ class JSONTextField(models.TextField):
         return field
 
 
-class ExactDecimalField(models.DecimalField):
+class ExactDecimalField(DecimalColumn):
     """Money to the last digit: numeric where the database has it, text on SQLite, which would round to 15 digits."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -44,5 +44,5 @@ class StaffUser(AbstractUser):
     )
 
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
-        verbose_name = _("staff user")
-        verbose_name_plural = _("staff users")
+        verbose_name = _("staff user")  # type: ignore[assignment]
+        verbose_name_plural = _("staff users")  # type: ignore[assignment]
