@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.module_loading import import_string
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -40,7 +40,7 @@ class SessionAdmin(LedgerModelAdmin):
 
     form = VersionedForm
     time_field = "created_at"
-    list_display = ("shown_session", "user_id", "shown_status", "workflow", "messages", "last_activity", "created_at")
+    list_display = ("shown_session", "shown_status", "workflow", "messages", "last_activity")
     list_filter = (
         "status",
         period_filter("created_at", _("created")),
@@ -73,14 +73,14 @@ class SessionAdmin(LedgerModelAdmin):
 
     @display(description=_("session"), ordering="session_id")
     def shown_session(self, row: Session) -> str:
-        """The title, or the id where there is none, with the id below it."""
-        if not row.title:
-            return format_html('<span class="ledger-id" dir="auto">{}</span>', row.session_id)
-        return format_html(
-            '<span dir="auto">{}</span><br><span class="ledger-id ledger-note" dir="auto">{}</span>',
-            Truncator(row.title).chars(70),
-            row.session_id,
+        """The title, or the id where there is none; below it the id and the user."""
+        title = Truncator(row.title or row.session_id).chars(70)
+        below = format_html_join(
+            " · ",
+            '<span dir="auto">{}</span>',
+            [[text] for text in (row.title and row.session_id, row.user_id) if text],
         )
+        return format_html('<span dir="auto">{}</span><br><span class="ledger-id ledger-note">{}</span>', title, below)
 
     @display(description=_("status"), label=STATUS_COLOURS)
     def shown_status(self, row: Session) -> tuple[str, Any]:

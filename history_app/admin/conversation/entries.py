@@ -58,12 +58,21 @@ COLUMNS = {
     "error": ("error_type", "severity", "timestamp"),
 }
 CONTENTS = {
-    "message": ("content", "structured_content"),
-    "llm_call": ("messages", "parameters", "response"),
+    "message": ("content", "structured_content", "metadata"),
+    "llm_call": ("messages", "parameters", "response", "response_metadata"),
     "tool_call": ("tool_input", "tool_output", "error_message"),
     "error": ("error_message", "stack_trace"),
 }
-JSON_CONTENTS = {"structured_content", "messages", "parameters", "response", "tool_input", "tool_output"}
+JSON_CONTENTS = {
+    "structured_content",
+    "metadata",
+    "messages",
+    "parameters",
+    "response",
+    "response_metadata",
+    "tool_input",
+    "tool_output",
+}
 
 
 def read_entries(places: list[Place], masked: bool) -> list[Entry]:
