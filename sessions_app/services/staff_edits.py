@@ -100,7 +100,7 @@ def _difference(before: Model, after: Model, name: str) -> Any:
 
 
 def _short(row: Model, name: str) -> str | None:
-    value = getattr(row, row._meta.get_field(name).attname)
+    value = row.serializable_value(name)
     return None if value is None else str(value)[:SHOWN_CHARACTERS]
 
 
