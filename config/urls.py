@@ -1,7 +1,5 @@
 """Every address of the product."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -20,7 +18,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    *[path("api/", include(f"{app}.api.urls")) for app in API_APPS if find_spec(f"{app}.api.urls")],
+    *[path("api/", include(f"{app}.api.urls")) for app in API_APPS],
     re_path(r"^api/(?P<path>.*)$", pages.api_not_found),
 ]
 

@@ -50,10 +50,10 @@ def _page_after_login(address: str, name: str, password: str) -> str:
     """Log in to the admin as a browser would, and return the page that comes then."""
     jar = http.cookiejar.CookieJar()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    login = f"{address}admin/login/?next=/admin/password_change/"
+    login = f"{address}admin/login/?next=/admin/"
     form = browser.open(login).read().decode()
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form).group(1)
-    fields = {"csrfmiddlewaretoken": token, "username": name, "password": password, "next": "/admin/password_change/"}
+    fields = {"csrfmiddlewaretoken": token, "username": name, "password": password, "next": "/admin/"}
     request = urllib.request.Request(login, urllib.parse.urlencode(fields).encode(), {"Referer": login})
     return browser.open(request).read().decode()
 
