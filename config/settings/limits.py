@@ -4,6 +4,7 @@ from config.env import env
 
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=64 * 1024 * 1024)
 MAX_RECORD_BYTES = env.int("MAX_RECORD_BYTES", default=8 * 1024 * 1024)
+MAX_RECORDS = env.int("MAX_RECORDS", default=100_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
 SESSION_TTL = env.int("SESSION_TTL", default=3600)

@@ -10,10 +10,12 @@ from history_app.api.views.facts import (
     TokenUsageViewSet,
     ToolCallViewSet,
 )
+from history_app.api.views.records import RecordsViewSet
 from history_app.api.views.tasks import SubtaskViewSet, TaskViewSet
 
 router = LedgerRouter()
 router.register(rf"sessions/(?P<session_id>{ANY_ID})/messages", SessionMessageViewSet, basename="session-message")
+router.register("records", RecordsViewSet, basename="record")
 router.register("messages", MessageViewSet, basename="message")
 router.register("tool-calls", ToolCallViewSet, basename="tool-call")
 router.register("llm-calls", LLMCallViewSet, basename="llm-call")

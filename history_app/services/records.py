@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Any, cast
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -38,7 +40,37 @@ def record_parse(raw: Mapping[str, Any], *, now: datetime, replaced: Replaced | 
     replaced = Replaced() if replaced is None else replaced
     record = _incoming(raw)
     own = _DRAFTING[type(record)](record, replaced)
-    return _DRAFTS[type(record)](**_common(record, raw, now, replaced), **own)
+    metadata = record.metadata if raw.keys() <= _KNOWN[type(record)] else _with_unknown(record, raw)
+    return _DRAFTS[type(record)](**_common(record, metadata, now, replaced), **own)
+
+
+def record_decode(raw: bytes, *, now: datetime, replaced: Replaced) -> Draft | None:
+    """Return the draft of one record as JSON text, or None where it takes the careful way to know what is wrong.
+
+    For the many records that are clean and name no unknown key this is twice as fast as `json` and `record_parse`,
+    and the same. Raises InvalidInput and TooLarge as `record_parse` does.
+    """
+    try:
+        record = _decoder().decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    kind = _LOOSE[type(record)]
+    own = _DRAFTING[kind](record, replaced)
+    return _DRAFTS[kind](**_common(record, record.metadata, now, replaced), **own)
+
+
+@lru_cache(maxsize=1)
+def _decoder() -> "msgspec.json.Decoder[incoming.Incoming]":
+    return msgspec.json.Decoder(reduce(or_, _LOOSE))
+
+
+def _strict(kind: type[incoming.Incoming]) -> type[incoming.Incoming]:
+    """Return the kind as one that takes no unknown keys."""
+    tag = kind.__struct_config__.tag
+    made = msgspec.defstruct(
+        f"Strict{kind.__name__}", (), bases=(kind,), kw_only=True, tag=tag, forbid_unknown_fields=True
+    )
+    return cast("type[incoming.Incoming]", made)
 
 
 def _incoming(raw: Mapping[str, Any]) -> incoming.Incoming:
@@ -63,11 +95,10 @@ def _explained(message: str) -> InvalidInput:
     return InvalidInput.at(f"/{path}" if path else "", detail)
 
 
-def _common(record: incoming.Incoming, raw: Mapping[str, Any], now: datetime, replaced: Replaced) -> dict[str, Any]:
+def _common(
+    record: incoming.Incoming, metadata: dict[str, Any] | None, now: datetime, replaced: Replaced
+) -> dict[str, Any]:
     timestamp = record.timestamp
-    metadata = record.metadata
-    if not raw.keys() <= _KNOWN[type(record)]:
-        metadata = _with_unknown(record, raw)
     return {
         "session_id": storable_id(record.session_id, "/session_id"),
         "record_id": uuid7() if record.record_id is None else storable_id(record.record_id, "/record_id"),
@@ -196,7 +227,7 @@ def _metric(record: incoming.Metric, replaced: Replaced) -> dict[str, Any]:
     return {"metric_type": storable_text(record.metric_type, "/metric_type", replaced), "metric_value": value}
 
 
-_DRAFTING: dict[type, Callable[[Any, Replaced], dict[str, Any]]] = {
+_DRAFTING: dict[type[incoming.Incoming], Callable[[Any, Replaced], dict[str, Any]]] = {
     incoming.Message: _message,
     incoming.ToolCall: _tool_call,
     incoming.LLMRequest: _llm_request,
@@ -206,7 +237,7 @@ _DRAFTING: dict[type, Callable[[Any, Replaced], dict[str, Any]]] = {
     incoming.Error: _error,
     incoming.Metric: _metric,
 }
-_DRAFTS: dict[type, type[Draft]] = {
+_DRAFTS: dict[type[incoming.Incoming], type[Draft]] = {
     incoming.Message: drafts.MessageDraft,
     incoming.ToolCall: drafts.ToolCallDraft,
     incoming.LLMRequest: drafts.LLMRequestDraft,
@@ -219,3 +250,4 @@ _DRAFTS: dict[type, type[Draft]] = {
 _KINDS = {kind.__struct_config__.tag: kind for kind in _DRAFTING}
 RECORD_TYPES = tuple(_KINDS)
 _KNOWN = {kind: frozenset(kind.__struct_fields__) | {"record_type"} for kind in _DRAFTING}
+_LOOSE = {_strict(kind): kind for kind in _DRAFTING}

@@ -104,20 +104,19 @@ def test_records_keep_what_the_spot_checks_say(clean):
 
 
 def test_every_case_keeps_its_good_records_and_names_its_bad_lines(dirty, cases):
-    seen_elsewhere = {"aggregated_file": 52}
+    checked = 0
     for case in cases.values():
-        history = [path for path in case["paths"] if path.startswith("history/") and path.endswith("l")]
-        if not history or case.get("good") is None or not case.get("stored", True):
+        history = [path for path in case["paths"] if path.endswith(".jsonl")]
+        if not history or case.get("good") is None:
             continue
-        ids = {(r.session_id, r.record_id) for path in history for r in dirty.by_path[path]}
+        ids = {(record.session_id, record.record_id) for path in history for record in dirty.by_path[path]}
+        # Both records of a line that holds two are recovered, as the manifest allows.
         recovered = 2 if case["case"] == "two_objects_on_one_line" else 0
-        shapes = (
-            1 if case["case"] == "content_shapes" else 0
-        )  # eight contents, one of them missing: the manifest says 8
-        assert len(ids) - recovered in (case["good"], case["good"] + shapes, seen_elsewhere.get(case["case"])), case
-        for bad in case.get("bad", []):
-            told = {f.place.line for path in history for f in dirty.about(path, Level.REJECTED, Level.REPAIRED)}
-            assert bad["line"] in told, case
+        assert len(ids) == case["good"] + recovered, case
+        told = {f.place.line for path in history for f in dirty.about(path, Level.REJECTED, Level.REPAIRED)}
+        assert {bad["line"] for bad in case.get("bad", [])} <= told, case
+        checked += 1
+    assert checked > 25
 
 
 def test_every_time_form_is_as_the_manifest_says(dirty, cases):

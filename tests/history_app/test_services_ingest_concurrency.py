@@ -11,8 +11,8 @@ from itertools import chain
 import pytest
 from django.db import connection, transaction
 
+from config.shared.retries import TryAgain, curable, retried
 from history_app.models import LLMCall, Message, TokenUsage
-from history_app.services.ingest.retries import SessionsMoved, curable, retried
 from sessions_app.models import Project, Session, SessionActivity
 from sessions_app.models.accounts import DEFAULT_PROJECT
 from tests.history_app.records import outcomes, record
@@ -113,7 +113,7 @@ def test_a_transaction_that_moved_is_tried_again_and_others_are_not():
     def fails_twice():
         tries.append(1)
         if len(tries) < 3:
-            raise SessionsMoved
+            raise TryAgain
         return "done"
 
     assert retried(fails_twice) == "done"

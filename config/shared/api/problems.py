@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -39,6 +39,7 @@ STATUS_OF: dict[type[Exception], HTTPStatus] = {
     DataError: HTTPStatus.BAD_REQUEST,
     OverflowError: HTTPStatus.BAD_REQUEST,
     UnicodeEncodeError: HTTPStatus.BAD_REQUEST,
+    UnreadablePostError: HTTPStatus.BAD_REQUEST,
     OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,
     InterfaceError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -51,6 +52,7 @@ _OWN_WORDS = {
     OperationalError: "The database is not available; please try again.",
     InterfaceError: "The database is not available; please try again.",
     SuspiciousOperation: "The request could not be understood.",
+    UnreadablePostError: "The body could not be read to its end.",
     RequestDataTooBig: "The body is over the limit that MAX_BODY_BYTES states.",
     Http404: _NOT_FOUND,
     PermissionDenied: "You are not allowed to do this.",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from config.shared.retries import TryAgain
 from history_app.services.drafts import Draft
 from history_app.services.ingest import statements
-from history_app.services.ingest.retries import SessionsMoved
 from sessions_app.models import Session, SessionActivity
 from sessions_app.services.expiry import expiry_after
 
@@ -90,7 +90,7 @@ def _lock(taken: Mapping[str, TakenSession]) -> None:
         _create_activity(waiting)
         _lock_rows(waiting)
     if waiting:
-        raise SessionsMoved
+        raise TryAgain
 
 
 def _create_activity(pks: Iterable[int]) -> None:
@@ -111,7 +111,7 @@ def _lock_rows(waiting: dict[int, TakenSession]) -> None:
 def sessions_advance(*, sessions: Iterable[TakenSession], now: datetime) -> None:
     """Store what the batch brought each session: new messages, and the time of the newest fact (never in the future).
 
-    Raises SessionsMoved when a counter is not where it was: nothing of the batch is stored then, and it is retried.
+    Raises TryAgain when a counter is not where it was: nothing of the batch is stored then, and it is retried.
     """
     rows = [
         (session.pk, session.last_sequence, session.added, min(session.latest, now))
@@ -119,4 +119,4 @@ def sessions_advance(*, sessions: Iterable[TakenSession], now: datetime) -> None
         if session.latest is not None
     ]
     if rows and statements.advance_counters(SessionActivity._meta.db_table, rows) != len(rows):
-        raise SessionsMoved
+        raise TryAgain

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from django.db import transaction
 
+from config.shared.retries import retried
 from history_app.services import drafts as kinds
 from history_app.services.drafts import Draft
 from history_app.services.ingest.batch import Batch, Entry
 from history_app.services.ingest.facts import KINDS, facts_write
 from history_app.services.ingest.llm_calls import llm_calls_write
 from history_app.services.ingest.results import SAME, BatchRefused, Outcome, OutcomeKind, WriteResult
-from history_app.services.ingest.retries import retried
 from history_app.services.ingest.sessions import TakenSession, sessions_advance, sessions_take
 from history_app.services.ingest.tasks import tasks_resolve
 from history_app.services.ingest.usage import usage_write
@@ -41,7 +41,7 @@ def records_write(
 
     def write() -> WriteResult:
         with transaction.atomic():
-            result = _write(project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions)
+            result = batch_write(project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions)
             if all_or_none and any(outcome.kind in REFUSALS for outcome in result.outcomes):
                 raise BatchRefused(result.outcomes)
             return result
@@ -49,7 +49,10 @@ def records_write(
     return retried(write)
 
 
-def _write(*, project_id: int, drafts: Sequence[Draft], now: datetime, create_sessions: bool) -> WriteResult:
+def batch_write(
+    *, project_id: int, drafts: Sequence[Draft], now: datetime, create_sessions: bool = True
+) -> WriteResult:
+    """Store records as `records_write` does, as one part of a transaction that the caller has begun and repeats."""
     taken = sessions_take(project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions)
     batch = Batch(project_id, now, [SAME] * len(drafts))
     by_type = _sorted(drafts, taken, batch)
