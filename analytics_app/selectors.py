@@ -114,16 +114,18 @@ def overview(*, caller: Caller, days: int, now: datetime) -> dict[str, Any]:
 
 
 def _by_day(model: Any, column: str, caller: Caller, start: datetime, days: int) -> QuerySet[Any]:
-    rows = model.objects.visible_to(caller).filter(
+    rows: QuerySet[Any] = model.objects.visible_to(caller).filter(
         **{f"{column}__gte": start, f"{column}__lt": start + timedelta(days=days)}
     )
-    return rows.order_by().annotate(day=TruncDate(column, tzinfo=UTC)).values("project_id", "day")
+    by_day: QuerySet[Any] = rows.order_by().annotate(day=TruncDate(column, tzinfo=UTC)).values("project_id", "day")
+    return by_day
 
 
 def _usage_by_day(caller: Caller, start: datetime, days: int) -> QuerySet[Any]:
     sums = {f"{name}_sum": Sum(name) for name in USAGE_SUMS}
     rows = _by_day(TokenUsage, "timestamp", caller, start, days)
-    return rows.annotate(count=Count("pk"), cost_sum=ExactSum("cost"), **sums)
+    summed: QuerySet[Any] = rows.annotate(count=Count("pk"), cost_sum=ExactSum("cost"), **sums)
+    return summed
 
 
 def _projects(

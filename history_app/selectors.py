@@ -23,7 +23,8 @@ def with_beginnings(rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[Any
         f"{column}_beginning": Substr(column, 1, BEGINNING_CHARACTERS + 1, output_field=TextField())
         for column in columns
     }
-    return rows.defer(*columns).annotate(**beginnings)
+    found: QuerySet[Any] = rows.defer(*columns).annotate(**beginnings)
+    return found
 
 
 def usage_stats_of_user(project_id: int, user_id: str) -> dict[str, Any]:

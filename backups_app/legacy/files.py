@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from msgspec import Struct
 
@@ -112,7 +112,7 @@ def _unpacked(file: IO[bytes], line_bytes: int, bound: int) -> Iterator[Line]:
     """What a gzip file holds; the bound is on bytes that come out of it."""
     with gzip.GzipFile(fileobj=file) as unpacked:
         try:
-            for line in _split(unpacked, line_bytes):
+            for line in _split(cast("IO[bytes]", unpacked), line_bytes):
                 yield line
                 if unpacked.tell() > bound:
                     raise Unreadable(f"unpacks to more than {bound} bytes")

@@ -66,7 +66,8 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise BadYAML("several_documents", "more than one YAML document", event.start_mark.line + 1)
+                    line = event.start_mark.line + 1 if event.start_mark else 1
+                    raise BadYAML("several_documents", "more than one YAML document", line)
                 value = self._node(next(self._events), 0)
         if documents == 0:
             raise BadYAML("empty", "an empty file")

@@ -71,7 +71,7 @@ class LLMCall(Fact):
     """
 
     request_id = IdField(_("request id"))
-    response_record_id = IdField(_("response record id"), null=True, blank=True)
+    response_record_id = IdField(_("response record id"), null=True, blank=True)  # type: ignore[misc]
     model = IdField(_("model"))
     provider = IdField(_("provider"), max_length=100, blank=True, default="")
     messages = JSONTextField(_("messages"), default=list)

@@ -44,7 +44,7 @@ class TokenUsage(Fact):
     reported_cost = ExactDecimalField(_("reported cost (USD)"), null=True, blank=True)
     cost = ExactDecimalField(_("cost (USD)"), null=True, blank=True)
     cost_status = models.CharField(_("cost status"), max_length=8, choices=CostStatus, default=CostStatus.UNKNOWN)
-    cost_record_id = IdField(_("cost record id"), null=True, blank=True)
+    cost_record_id = IdField(_("cost record id"), null=True, blank=True)  # type: ignore[misc]
 
     class Meta(Fact.Meta):
         verbose_name = _("token usage")

@@ -248,6 +248,6 @@ _DRAFTS: dict[type[incoming.Incoming], type[Draft]] = {
     incoming.Metric: drafts.MetricDraft,
 }
 _KINDS = {kind.__struct_config__.tag: kind for kind in _DRAFTING}
-RECORD_TYPES = tuple(_KINDS)
+RECORD_TYPES = tuple(map(str, _KINDS))
 _KNOWN = {kind: frozenset(kind.__struct_fields__) | {"record_type"} for kind in _DRAFTING}
 _LOOSE = {_strict(kind): kind for kind in _DRAFTING}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -18,6 +18,8 @@ from history_app.services.storable import storable_id
 from sessions_app.models import Session
 from sessions_app.services.expiry import session_touch
 from sessions_app.services.staff_edits import row_delete
+
+Work = TypeVar("Work", Task, Subtask)
 
 TASK_FIELDS = frozenset({"user_input", "status", "results", "metadata"})
 SUBTASK_FIELDS = frozenset(
@@ -77,7 +79,7 @@ def _subtask_rows(task: Task, subtasks: Sequence[Mapping[str, Any]], now: dateti
 
 def _stored_twin(task: Task, subtasks: Sequence[Mapping[str, Any]]) -> Task:
     """Return the stored task of the same id, when it was created from the same input."""
-    stored = Task.objects.filter(session=task.session, record_id=task.record_id).first()
+    stored: Task | None = Task.objects.filter(session=task.session, record_id=task.record_id).first()
     descriptions = [fields.get("description") for fields in subtasks]
     if stored is not None and stored.user_input == task.user_input:
         rows = stored.subtasks.order_by("subtask_index").values_list("description", flat=True)
@@ -120,10 +122,10 @@ def subtask_update(*, subtask: Subtask, changes: Mapping[str, Any], now: datetim
     return _changed(subtask, changes, now, merge=merge, session=subtask.task.session)
 
 
-def _changed(row: Any, changes: Mapping[str, Any], now: datetime, *, merge: bool, session: Session) -> Any:
+def _changed(row: Work, changes: Mapping[str, Any], now: datetime, *, merge: bool, session: Session) -> Work:
     # The session first, as the bulk writer does: whoever takes both in one order never waits in a circle.
     session_touch(session=session, now=now)
-    row = type(row).objects.select_for_update().get(pk=row.pk)
+    row = type(row).objects.select_for_update().get(pk=row.pk)  # type: ignore[assignment]
     for name, value in changes.items():
         document = isinstance(row._meta.get_field(name), JSONTextField)
         setattr(row, name, merge_patch(getattr(row, name), value) if merge and document else value)

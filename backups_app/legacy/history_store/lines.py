@@ -57,20 +57,24 @@ class LineReader:
 
     def _record(self, raw: Any, place: Place, data: bytes, repairs: list[tuple[str, str]]) -> LegacyRecord | None:
         if type(raw) is not dict:
-            return self._reject(place, "not_an_object", "a record has to be a JSON object", data)
+            self._reject(place, "not_an_object", "a record has to be a JSON object", data)
+            return None
         kind = raw.get("record_type")
         if type(kind) is not str or kind not in KINDS:
-            return self._reject(place, "unknown_record_type", f"unknown record_type {kind!r:.100}", data)
+            self._reject(place, "unknown_record_type", f"unknown record_type {kind!r:.100}", data)
+            return None
         given = raw.get("metadata")
         taking = Taking(raw, given if type(given) is dict else {}, kind, place, data, list(repairs))
         if type(given) is not dict and given is not None:
             taking.repair("metadata", "metadata", "not an object, kept as found")
         session_id = self._session_id(taking)
         if session_id is None:
-            return self._reject(place, "bad_session_id", "session_id is missing or cannot be one", data, kind)
+            self._reject(place, "bad_session_id", "session_id is missing or cannot be one", data, kind)
+            return None
         fields = KINDS[kind](taking)
         if fields is None:
-            return self._reject(place, "bad_metric_value", "metric_value is no number", data, kind)
+            self._reject(place, "bad_metric_value", "metric_value is no number", data, kind)
+            return None
         return self._finished(session_id, fields, taking)
 
     def _finished(self, session_id: str, fields: dict[str, Any], taking: Taking) -> LegacyRecord:

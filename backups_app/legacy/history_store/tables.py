@@ -105,9 +105,7 @@ class Tables:
             place = self._place("workflows", row.get("workflow_id"))
             name = row.get("workflow_id") or row.get("name")
             if type(name) is not str or not 0 < len(name) <= NAME_LENGTH:
-                self._report(
-                    Level.REJECTED, "bad_workflow_id", place, "a workflow without a usable id", "workflow", row
-                )
+                self._report(Level.REJECTED, "bad_workflow_id", place, "a workflow without a usable id", row)
                 continue
             yield self._workflow(name, row, place)
 

@@ -50,7 +50,7 @@ def store_import(
         project_id=project_id,
         source=str(path)[:SOURCE_LENGTH],
         source_format=name,
-        options={"timezone": str(zone)},
+        options={"timezone": str(zone)},  # type: ignore[misc]
         started_at=now,
     )
     work = _Import(run, caller, zone, progress)

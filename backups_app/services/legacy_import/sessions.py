@@ -151,14 +151,15 @@ _STATE_FIELDS = {
 def run_draft(session: LegacySession) -> RunDraft:
     """The run that the session was: it began and, where it is over, ended with it."""
     started, ended = session.created_at, session.updated_at
-    is_over = session.status in ("completed", "failed") and started is not None and ended is not None
-    took = (ended - started).total_seconds() if is_over and ended >= started else None
+    took = None
+    if session.status in ("completed", "failed") and started is not None and ended is not None and ended >= started:
+        took = (ended - started).total_seconds()
     step = (session.state or {}).get("current_step")
     return RunDraft(
         run_id=session.run_id,
         workflow=session.workflow,
         status=RUN_STATUSES.get(session.status, "paused"),
-        current_node=step if _is_short_text(step) else "",
+        current_node=str(step) if _is_short_text(step) else "",
         execution_time=took,
         started_at=started,
         finished_at=None if took is None else ended,

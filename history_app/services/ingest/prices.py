@@ -14,7 +14,8 @@ PriceFunction = Callable[[int, TokenUsageDraft], Decimal | None]
 
 @lru_cache(maxsize=4)
 def _named(path: str) -> PriceFunction:
-    return import_string(path)
+    function: PriceFunction = import_string(path)
+    return function
 
 
 def price_of(project_id: int, usage: TokenUsageDraft) -> Decimal | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from config.shared.retries import TryAgain
 from history_app.services.drafts import Draft
@@ -49,7 +50,7 @@ def sessions_take(
     return taken
 
 
-def _chunks(names: Iterable[str | int]) -> Iterable[list]:
+def _chunks(names: Iterable[str | int]) -> Iterable[list[Any]]:
     remaining = iter(sorted(names))
     while chunk := list(islice(remaining, NAMES_PER_QUERY)):
         yield chunk

@@ -72,7 +72,8 @@ def select_matching(
     join = {"sqlite": "CROSS JOIN", "mysql": "STRAIGHT_JOIN"}.get(connection.vendor, "JOIN")
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {picked} FROM {source} {join} {model._meta.db_table} t ON {match}", parameters)
-        return cursor.fetchall()
+        found: list[Row] = cursor.fetchall()
+        return found
 
 
 def update_rows(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -107,4 +108,5 @@ def advance_counters(table: str, rows: Sequence[tuple[int, int, int, Any]]) -> i
             cursor.execute(f"UPDATE {table} t JOIN {source} ON {match} SET {sets}", parameters)
         else:
             cursor.execute(f"UPDATE {table} AS t SET {sets} FROM {source} WHERE {match}", parameters)
-        return cursor.rowcount
+        moved: int = cursor.rowcount
+        return moved

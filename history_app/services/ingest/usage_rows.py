@@ -110,8 +110,8 @@ def use_of(row: dict[str, Any]) -> Use:
         **{name: row[name] for name in ("record_id", "timestamp", "user_id", "model", "provider", "source")},
         **{name: row[name] for name in (*TOKENS, *CACHE_TOKENS)},
     )
-    cost = _cost_of(row, _dumped(note.get("metadata", {})), note) if costed else None
-    return Use(row["session_id"], usage=usage, cost=cost, was=cost, pk=row["id"])
+    joined = _cost_of(row, _dumped(note.get("metadata", {})), note) if costed else None
+    return Use(row["session_id"], usage=usage, cost=joined, was=joined, pk=row["id"])
 
 
 def _cost_of(row: dict[str, Any], metadata: str | None, note: dict[str, Any]) -> CostDraft:
