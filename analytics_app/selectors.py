@@ -79,7 +79,10 @@ def _estimate(rows: QuerySet[Any]) -> int:
     if connection.vendor == "sqlite":
         span = rows.model._base_manager.aggregate(first=Min("pk"), last=Max("pk"))
         return int(span["last"] - span["first"] + 1)
-    plan = json.loads(rows.values("pk").explain(format="json"))
+    plan: Any = rows.values("pk").explain(format="json")
+    # Django puts MariaDB's answer, which is JSON text already, into JSON once more.
+    while isinstance(plan, str):
+        plan = json.loads(plan)
     return _planned_rows(plan) or 0
 
 

@@ -12,7 +12,7 @@ from analytics_app.selectors import holdings, overview
 from config.shared.callers import SYSTEM, Caller
 from history_app.models import Message
 from sessions_app.models import Session
-from tests.factories import make_message, make_project, make_session, make_token_usage
+from tests.factories import default_project, make_message, make_project, make_session, make_token_usage
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,9 @@ def test_the_numbers_are_kept_for_a_while(project, django_assert_num_queries):
     assert _held(SYSTEM)[Session] == (2, True)
 
 
-def test_a_large_kind_is_estimated_without_reading_it(project, monkeypatch):
+@pytest.mark.django_db(transaction=True)
+def test_a_large_kind_is_estimated_without_reading_it(monkeypatch):
+    project = default_project()
     session = make_session(project=project)
     for _number in range(300):
         make_message(session=session)
