@@ -36,13 +36,24 @@ class KeepingAdmin(ProtectedModelAdmin):
         return int(row.project_id)
 
 
+OUTCOMES = {
+    "read": _("read"),
+    "new": _("new"),
+    "same": _("same"),
+    "conflicting": _("conflicting"),
+    "rejected": _("rejected"),
+    "repaired": _("repaired"),
+    "skipped": _("skipped"),
+}
+
+
 def counts_table(row: ImportRun) -> SafeString | str:
     """Return the reconciliation as a table: a line a kind, a column an outcome."""
     kinds = {kind: counts for kind, counts in row.counts.items() if isinstance(counts, dict)}
     columns = list(dict.fromkeys(name for counts in kinds.values() for name in counts))
     if not columns:
         return EMPTY
-    head = format_html_join("", '<th scope="col">{}</th>', [[name] for name in columns])
+    head = format_html_join("", '<th scope="col">{}</th>', [[OUTCOMES.get(name, name)] for name in columns])
     lines = [
         (kind, format_html_join("", "<td>{}</td>", [[shown_number(counts.get(name, 0))] for name in columns]))
         for kind, counts in kinds.items()
