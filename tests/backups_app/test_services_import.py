@@ -218,6 +218,16 @@ def test_bad_items_are_findings_and_the_rest_comes_in(tmp_path, bring_in):
     ]
 
 
+def test_a_record_over_the_limit_is_told_and_its_neighbours_come_in(tmp_path, bring_in, settings):
+    settings.MAX_RECORD_BYTES = 1000
+    lines = [message("s1", 1), message("s1", 2, "x" * 1500), message("s1", 3, "x" * 5000), message("s1", 4)]
+    write_history(tmp_path, "s1", lines)
+    report = bring_in(tmp_path)
+    assert (counts(report)["message"], report.kinds["record"].rejected) == ((3, 2, 0), 1)
+    rejected = ImportFinding.objects.filter(level="rejected").order_by("line")
+    assert list(rejected.values_list("line", "code")) == [(2, "not_storable"), (3, "line_too_long")]
+
+
 def test_one_record_in_two_files_is_summed_once(tmp_path, bring_in):
     usage = record("token_usage", "s1", 1, **USAGE)
     write_history(tmp_path, "s1", [usage])

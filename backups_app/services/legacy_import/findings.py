@@ -1,5 +1,7 @@
 """Takes down the findings of a run: counts them, keeps the first in memory, and stores all of them in batches."""
 
+from msgspec.structs import replace
+
 from backups_app.legacy.types import Finding, Level
 from backups_app.models import ImportFinding, ImportRun
 from backups_app.services.legacy_import.report import SHOWN_FINDINGS, ImportReport
@@ -33,7 +35,8 @@ class FindingLog:
         """Take one finding down about an item that is counted elsewhere."""
         self._report.findings_count += 1
         if len(self._report.findings) < SHOWN_FINDINGS:
-            self._report.findings.append(finding)
+            # The source's own text may be long: it is stored with the row, not held in memory.
+            self._report.findings.append(replace(finding, raw=None))
         self._waiting.append(self._row(finding))
         self._characters += len(finding.raw or "") + len(finding.detail)
         if len(self._waiting) >= MOST_IN_BATCH or self._characters >= MOST_CHARACTERS:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from backups_app.legacy.formats import FORMATS, LegacyStore, detect
-from backups_app.legacy.types import LegacyConfig, LegacyItem, LegacySession, LegacyWorkflow, Reading
+from backups_app.legacy.types import LegacyConfig, LegacyItem, LegacySession, LegacyWorkflow, Limits, Reading
 from backups_app.models import ImportRun
 from backups_app.services.legacy_import.findings import FindingLog
 from backups_app.services.legacy_import.items import ImportContext
@@ -24,6 +25,9 @@ from sessions_app.services.audit import audit_record
 AUTO = "auto"
 SOURCE_LENGTH = 1000
 ITEMS_PER_PROGRESS = 500
+# JSON can write a text twice as long as UTF-8 (\uXXXX for a Chinese character), and a record has more than one field. A
+# longer line is told and passed over without being held in memory.
+LINE_PER_RECORD = 3
 Progress = Callable[[int, int], None]
 
 
@@ -100,7 +104,9 @@ class _Import:
         return self._report
 
     def _bring_in(self, path: Path) -> None:
-        store = FORMATS[self._run.source_format].open(path, Reading(self._log.add, self._context.zone))
+        limits = Limits(line_bytes=LINE_PER_RECORD * settings.MAX_RECORD_BYTES)
+        reading = Reading(self._log.add, self._context.zone, limits)
+        store = FORMATS[self._run.source_format].open(path, reading)
         sessions, records = SessionImport(self._context), RecordImport(self._context)
         for number, item in enumerate(store.items()):
             self._take(item, sessions, records)
