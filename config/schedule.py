@@ -28,4 +28,11 @@ SCHEDULE = (
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
+    ScheduledJob(
+        name="kept-answers-prune",
+        job="sessions_app.jobs.prune_kept_answers",
+        description="Forgets the answers kept for Idempotency-Keys after IDEMPOTENCY_HOURS.",
+        every_setting="CLEANUP_INTERVAL",
+        expires=240,
+    ),
 )

@@ -11,6 +11,7 @@ from sessions_app.models import (
     ApiKey,
     AuditEntry,
     Document,
+    KeptAnswer,
     KnowledgeSource,
     Project,
     ProviderKey,
@@ -186,6 +187,11 @@ def make_api_key(**fields: Any) -> ApiKey:
     """Make the row of an API key; nobody knows the key itself."""
     number = _number()
     return _owned(ApiKey, fields, name=f"key {number}", prefix=f"p{number}", key_hash="0" * 64)
+
+
+def make_kept_answer(**fields: Any) -> KeptAnswer:
+    """Make the row of an Idempotency-Key."""
+    return _owned(KeptAnswer, fields, key=f"key-{_number()}", fingerprint="0" * 64, status=201)
 
 
 def make_audit_entry(**fields: Any) -> AuditEntry:

@@ -54,6 +54,7 @@ BREAKS = {
     "finding_level_known": _once(factories.make_import_finding, level="shrug"),
     "import_finished_after_start": _once(factories.make_import_run, started_at=NOW, finished_at=EARLIER),
     "import_status_known": _once(factories.make_import_run, status="maybe"),
+    "kept_answer_once_per_key": _twice(factories.make_kept_answer, key="same"),
     "llm_call_record_once": _twice(factories.make_llm_call, session=factories.make_session, record_id="same"),
     "llm_call_request_once": _twice(factories.make_llm_call, session=factories.make_session, request_id="same"),
     "llm_call_response_once": _twice(

@@ -37,7 +37,7 @@ class RecordBody:
     def __init__(self, stream: Iterable[bytes]) -> None:
         self.replaced = Replaced()
         self._fault: InvalidInput | TooLarge | None = None
-        self._file = SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 (it lives as long as the request)
+        self._file = SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 (it lives as long as the request, which may be handled anew)
         for piece in stream:
             self._file.write(piece)
         self._begin()
@@ -94,10 +94,6 @@ class RecordBody:
     def _unreadable(self, fault: InvalidInput | TooLarge) -> tuple[Unreadable, bool]:
         self._fault = self._fault or fault
         return Unreadable(None, faults(fault)), False
-
-    def close(self) -> None:
-        """Give the temporary file back."""
-        self._file.close()
 
 
 class ListBody(RecordBody):

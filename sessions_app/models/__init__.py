@@ -3,6 +3,7 @@
 from sessions_app.models.access import ApiKey, AuditChain, AuditEntry
 from sessions_app.models.accounts import Project, StaffUser
 from sessions_app.models.configuration import ProviderKey, SystemConfig, UserConfig
+from sessions_app.models.idempotency import KeptAnswer
 from sessions_app.models.knowledge import Document, KnowledgeSource
 from sessions_app.models.residency import AgentResidency
 from sessions_app.models.sessions import Session, SessionActivity, SessionLabel
@@ -15,6 +16,7 @@ __all__ = [
     "AuditChain",
     "AuditEntry",
     "Document",
+    "KeptAnswer",
     "KnowledgeSource",
     "Project",
     "ProviderKey",

@@ -10,7 +10,7 @@ _OWN_APP = "_app"
 # Nobody edits these by hand; the audit may be read by those who are to read it.
 _AUDIT = frozenset({"auditentry", "auditchain"})
 # Who may enter, and what they brought that is secret: for administrators alone.
-_SECRET = frozenset({"apikey", "providerkey", "staffuser", "project"})
+_SECRET = frozenset({"apikey", "providerkey", "staffuser", "project", "keptanswer"})
 # Settings and definitions, which operators keep and agents' supporters only read.
 _KEPT = frozenset({"systemconfig", "userconfig", "workflow", "knowledgesource", "importrun", "importfinding"})
 

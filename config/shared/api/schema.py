@@ -1,7 +1,9 @@
-"""What OpenAPI cannot read from the views: the form of problems, on every operation."""
+"""What OpenAPI cannot read from the views: the form of problems on every operation, and the Idempotency-Key."""
 
 from typing import Any
 
+from config.shared.api.bodies import KEY_HEADER
+from config.shared.api.idempotency import LONGEST_KEY
 from config.shared.api.problems import PROBLEM_TYPE
 
 PROBLEM_SCHEMA = {
@@ -24,6 +26,25 @@ PROBLEM_SCHEMA = {
         },
     },
 }
+
+
+KEY_PARAMETER = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same request does it once, and answers the same again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+}
+WRITES = frozenset({"post", "put", "patch", "delete"})
+
+
+def document_keys(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the Idempotency-Key to every operation that writes (a post-processing hook of drf-spectacular)."""
+    for operations in result["paths"].values():
+        for method, operation in operations.items():
+            if method in WRITES:
+                operation.setdefault("parameters", []).append(KEY_PARAMETER)
+    return result
 
 
 def document_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:

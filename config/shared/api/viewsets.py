@@ -10,7 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from config.shared.api.bodies import KEY_HEADER
 from config.shared.api.filters import check_parameters
+from config.shared.api.idempotency import answering_once
 from config.shared.api.parsers import MergePatchParser
 from config.shared.api.renderers import JsonOnly
 from config.shared.callers import Caller
@@ -64,6 +66,9 @@ class LedgerViewSet(GenericViewSet[Any]):
         super().initial(request, *args, **kwargs)
         if self.action is not None and self.action not in self.filtered_actions:
             check_parameters(request, self.action_parameters.get(self.action, ()))
+        if KEY_HEADER in request.headers and self.action is not None and request.method not in _SAFE:
+            method = str(request.method).lower()
+            setattr(self, method, answering_once(self, getattr(self, method)))
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows that the caller may see."""

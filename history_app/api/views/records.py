@@ -55,8 +55,6 @@ class RecordsViewSet(LedgerViewSet):
             )
         except DeliveryRefused as refused:
             return _refused(refused.rejected)
-        finally:
-            body.close()
         return Response(_shown(intake))
 
     def _switch(self, name: str, *, default: bool) -> bool:
