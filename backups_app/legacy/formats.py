@@ -1,6 +1,6 @@
 """The formats of old stores that can be brought in, and how one is recognised."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ class LegacyStore(Protocol):
     bytes: int
     bytes_read: int
 
-    def items(self) -> Iterator[LegacyItem]:
+    def items(self) -> Generator[LegacyItem, None, None]:
         """Everything in the store, sessions before their records."""
 
 

@@ -74,7 +74,10 @@ class Reading(Struct):
 
 
 class LegacySession(Struct):
-    """One session as the source tells it. `state` is None where there is none; `run_id` names its workflow run."""
+    """One session as the source tells it. `state` is None where there is none; `run_id` names its workflow run.
+
+    `size` is how many bytes it took in the source, as far as that is known.
+    """
 
     session_id: str
     place: Place
@@ -93,12 +96,14 @@ class LegacySession(Struct):
     metadata: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] | None = None
     repaired: bool = False
+    size: int = 0
 
 
 class LegacyRecord(Struct, gc=False):
     """One fact of a session. `fields` has the names of the public API, with `metadata` always a dict.
 
     `repeated` says that the same fact was yielded before under another record id: it is to be counted, not written.
+    `size` is how many bytes it took in the source, as far as that is known.
     """
 
     kind: str
@@ -109,6 +114,7 @@ class LegacyRecord(Struct, gc=False):
     place: Place
     repaired: bool = False
     repeated: bool = False
+    size: int = 0
 
 
 class LegacyWorkflow(Struct):

@@ -86,7 +86,8 @@ class LineReader:
         repaired = bool(taking.repairs)
         if repaired:
             taking.report(self.reading)
-        return LegacyRecord(taking.kind, session_id, record_id, timestamp, fields, taking.place, repaired)
+        kind, place, size = taking.kind, taking.place, len(taking.line)
+        return LegacyRecord(kind, session_id, record_id, timestamp, fields, place, repaired, size=size)
 
     def _session_id(self, taking: Taking) -> str | None:
         """The session that the record names (trusted over the file's name), or None where that can be no id."""

@@ -53,6 +53,7 @@ def read_session(found: FoundFile, reading: Reading) -> LegacySession | None:
     except Unreadable as error:
         reading.report(Finding(Level.REJECTED, "unreadable", place, str(error), "session"))
         return None
+    session.size = len(data)
     for code in parsed.repairs:
         session.repaired = True
         reading.report(Finding(Level.REPAIRED, code, place, EXPLAINED[code], "session", raw_text(data)))

@@ -1,7 +1,7 @@
 """Reads a whole store of document 000: configuration, workflows, sessions, history, and the tables, in this order."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -45,7 +45,7 @@ class HistoryStore:
         self._without_history: list[tuple[str, FoundFile]] = []
         self._errors_seen: set[bytes] = set()
 
-    def items(self) -> Iterator[LegacyItem]:
+    def items(self) -> Generator[LegacyItem, None, None]:
         """Everything in the store: sessions come before their records, one session's records in time order.
 
         Findings go to `reading.report` as they are made. Nothing that a file holds makes this raise.

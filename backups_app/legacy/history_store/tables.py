@@ -159,8 +159,9 @@ class Tables:
             timestamp = self._timestamp(taking, session_id, begun_at)
             taking.keep_unknown({"id", "session_id", "timestamp"} | fields.keys())
             fields["metadata"] = taking.metadata
-            taking.line = _shown(row).encode()
-            taking.report(self._reading)
+            if taking.repairs:
+                taking.line = _shown(row).encode()
+                taking.report(self._reading)
             record_id = self._record_id(table, row)
             yield LegacyRecord(kind, session_id, record_id, timestamp, fields, place, bool(taking.repairs))
 

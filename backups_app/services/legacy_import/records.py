@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from msgspec.structs import astuple
-
 from backups_app.legacy.types import LegacyRecord
 from backups_app.services.legacy_import.items import ImportContext
 from config.shared.errors import InvalidInput, TooLarge
@@ -16,7 +14,7 @@ from sessions_app.services.drafts import SessionDraft
 from sessions_app.services.session_batches import PLACEHOLDER, sessions_write
 
 BATCH_RECORDS = 5000
-BATCH_CHARACTERS = 8_000_000
+BATCH_BYTES = 8_000_000
 PLACEHOLDER_KIND = "placeholder_session"
 RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
 
@@ -28,7 +26,7 @@ class RecordImport:
         self._context = context
         self._records: list[LegacyRecord] = []
         self._drafts: list[Draft] = []
-        self._characters = 0
+        self._bytes = 0
 
     def add(self, record: LegacyRecord) -> None:
         """Take one record on."""
@@ -45,14 +43,14 @@ class RecordImport:
             return
         self._records.append(record)
         self._drafts.append(draft)
-        self._characters += sum(len(value) for value in astuple(draft) if type(value) is str)
-        if len(self._drafts) >= BATCH_RECORDS or self._characters >= BATCH_CHARACTERS:
+        self._bytes += record.size
+        if len(self._drafts) >= BATCH_RECORDS or self._bytes >= BATCH_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Write what is waiting."""
         records, drafts = self._records, self._drafts
-        self._records, self._drafts, self._characters = [], [], 0
+        self._records, self._drafts, self._bytes = [], [], 0
         if not drafts:
             return
         context = self._context

@@ -10,10 +10,11 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from backups_app.legacy.formats import FORMATS, LegacyStore, detect
-from backups_app.legacy.types import LegacyConfig, LegacyItem, LegacySession, LegacyWorkflow, Limits, Reading
+from backups_app.legacy.types import Finding, LegacyConfig, LegacyItem, LegacyRecord, LegacySession, Limits, Reading
 from backups_app.models import ImportRun
 from backups_app.services.legacy_import.findings import FindingLog
 from backups_app.services.legacy_import.items import ImportContext
+from backups_app.services.legacy_import.read_ahead import ReadAhead
 from backups_app.services.legacy_import.records import RecordImport
 from backups_app.services.legacy_import.report import ImportReport
 from backups_app.services.legacy_import.sessions import SessionImport
@@ -24,7 +25,7 @@ from sessions_app.services.audit import audit_record
 
 AUTO = "auto"
 SOURCE_LENGTH = 1000
-ITEMS_PER_PROGRESS = 500
+ENTRIES_PER_PROGRESS = 500
 # JSON can write a text twice as long as UTF-8 (\uXXXX for a Chinese character), and a record has more than one field. A
 # longer line is told and passed over without being held in memory.
 LINE_PER_RECORD = 3
@@ -105,28 +106,31 @@ class _Import:
 
     def _bring_in(self, path: Path) -> None:
         limits = Limits(line_bytes=LINE_PER_RECORD * settings.MAX_RECORD_BYTES)
-        reading = Reading(self._log.add, self._context.zone, limits)
-        store = FORMATS[self._run.source_format].open(path, reading)
+        ahead = ReadAhead()
+        store = FORMATS[self._run.source_format].open(path, Reading(ahead.add, self._context.zone, limits))
         sessions, records = SessionImport(self._context), RecordImport(self._context)
-        for number, item in enumerate(store.items()):
-            self._take(item, sessions, records)
-            if number % ITEMS_PER_PROGRESS == 0:
-                self._tell(store)
+        with ahead.entries(store.items()) as entries:
+            for number, entry in enumerate(entries):
+                self._take(entry, sessions, records)
+                if number % ENTRIES_PER_PROGRESS == 0:
+                    self._tell(store)
         sessions.flush()
         records.flush()
         self._tell(store)
 
-    def _take(self, item: LegacyItem, sessions: SessionImport, records: RecordImport) -> None:
-        if isinstance(item, LegacySession):
-            sessions.add(item)
-        elif isinstance(item, LegacyConfig):
-            config_import(config=item, context=self._context)
-        elif isinstance(item, LegacyWorkflow):
-            workflow_import(workflow=item, context=self._context)
-        else:
+    def _take(self, entry: LegacyItem | Finding, sessions: SessionImport, records: RecordImport) -> None:
+        if isinstance(entry, LegacyRecord):
             # Sessions come before records: the first record closes them.
             sessions.flush()
-            records.add(item)
+            records.add(entry)
+        elif isinstance(entry, LegacySession):
+            sessions.add(entry)
+        elif isinstance(entry, Finding):
+            self._log.add(entry)
+        elif isinstance(entry, LegacyConfig):
+            config_import(config=entry, context=self._context)
+        else:
+            workflow_import(workflow=entry, context=self._context)
 
     def _tell(self, store: LegacyStore) -> None:
         if self._progress is not None:

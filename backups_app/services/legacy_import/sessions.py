@@ -12,6 +12,7 @@ from sessions_app.services.drafts import GREATEST_COUNT, RunDraft, SessionDraft,
 from sessions_app.services.session_batches import SessionOutcome, sessions_write
 
 BATCH_SESSIONS = 200
+BATCH_BYTES = 8_000_000
 RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
 RUN_STATUSES = {"active": "running", "completed": "completed", "failed": "failed", "expired": "cancelled"}
 STEP_LENGTH = 255
@@ -23,6 +24,7 @@ class SessionImport:
     def __init__(self, context: ImportContext) -> None:
         self._context = context
         self._waiting: list[LegacySession] = []
+        self._bytes = 0
 
     def add(self, session: LegacySession) -> None:
         """Take one session on."""
@@ -31,12 +33,13 @@ class SessionImport:
         counts["state"].read += session.state is not None
         counts["workflow_run"].read += has_run(session)
         self._waiting.append(session)
-        if len(self._waiting) >= BATCH_SESSIONS:
+        self._bytes += session.size
+        if len(self._waiting) >= BATCH_SESSIONS or self._bytes >= BATCH_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Write what is waiting."""
-        sessions, self._waiting = self._waiting, []
+        sessions, self._waiting, self._bytes = self._waiting, [], 0
         if not sessions:
             return
         context = self._context
