@@ -5,4 +5,4 @@ AGENTLEDGER_PRICE_FUNCTION: str | None = None
 # (project_id, key, fingerprint, now, act) -> Answer: does what a request asks for once under its Idempotency-Key.
 AGENTLEDGER_ANSWER_ONCE_FUNCTION = "sessions_app.services.idempotency.answer_once"
 # (project id, user id) -> dict: what a user has used, for the user's configuration.
-AGENTLEDGER_USAGE_STATS_FUNCTION = "history_app.selectors.usage_stats_of_user"
+AGENTLEDGER_USAGE_STATS_FUNCTION = "history_app.selectors.users.usage_stats_of_user"

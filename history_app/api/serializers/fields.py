@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.shared.api.fields import TextValue
-from history_app.selectors import BEGINNING_CHARACTERS
+from history_app.selectors.beginnings import BEGINNING_CHARACTERS
 
 ID_LENGTH = 255
 

@@ -15,7 +15,7 @@ from config.shared.errors import InvalidInput
 from history_app.api import filters
 from history_app.api.serializers import facts as serializers
 from history_app.models import ErrorRecord, Fact, LLMCall, Message, Metric, TokenUsage, ToolCall
-from history_app.selectors import with_beginnings
+from history_app.selectors.beginnings import with_beginnings
 from history_app.services.edits import fact_delete, fact_update
 from history_app.services.recording import fact_record
 

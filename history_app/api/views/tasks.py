@@ -24,7 +24,7 @@ from history_app.api import filters
 from history_app.api.serializers.facts import TOOL_DOCUMENTS
 from history_app.api.serializers.tasks import SubtaskSerializer, TaskDetailSerializer, TaskSerializer
 from history_app.models import Subtask, Task, ToolCall
-from history_app.selectors import with_beginnings
+from history_app.selectors.beginnings import with_beginnings
 from history_app.services import tasks
 from sessions_app.models import Session
 from sessions_app.selectors import session_find

@@ -1,0 +1,1 @@
+"""Reads of history that are not rows of one model, one module a topic."""
