@@ -1,9 +1,11 @@
-"""Recording one fact, or one session's messages: each a single call of the bulk writer, usable from Python too."""
+"""Recording from Python: any records, one fact, or one session's messages; sync, and async for a running loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections, connection
 from django.utils.translation import gettext as _
 
 from config.shared.errors import Conflict, FieldError, InvalidInput
@@ -12,8 +14,95 @@ from history_app.models import ErrorRecord, Fact, LLMCall, Message, Metric, Toke
 from history_app.services.drafts import Draft
 from history_app.services.forms import form_drafts
 from history_app.services.ingest import BatchRefused, OutcomeKind, WriteResult, records_write
+from history_app.services.intake import RECORDS_PER_BATCH, Intake, read_record, records_take
+from history_app.services.records import record_parse
 
+Result = TypeVar("Result")
 Fields = Mapping[str, Any]
+
+
+def record(
+    *, project_id: int, fields: Fields, now: datetime, create_session: bool = True, replaced: Replaced | None = None
+) -> bool:
+    """Store one record of any `record_type`, named as in api.md, and return whether it is new.
+
+    The same record again, by its `record_id`, is not stored twice. Its session is created where it is not there.
+    Raises InvalidInput and TooLarge as the validator does, Conflict when another record is stored under the id, and
+    Unavailable when other writers stood in the way.
+    """
+    draft = record_parse(fields, now=now, replaced=replaced)
+    result = _written(project_id, [draft], now, pointers=[""], create_sessions=create_session)
+    return result.count(OutcomeKind.NEW) > 0
+
+
+def record_many(
+    *,
+    project_id: int,
+    records: Iterable[Fields],
+    now: datetime,
+    create_sessions: bool = True,
+    all_or_none: bool = False,
+    replaced: Replaced | None = None,
+) -> Intake:
+    """Store records of any kinds and sessions in one transaction, and say what became of each; see `records_take`.
+
+    All of them are read first: a generator may be given, and a bad record leaves the others alone. Raises
+    DeliveryRefused with `all_or_none` when one of them cannot be stored, and Unavailable as `record` does.
+    """
+    counted = Replaced() if replaced is None else replaced
+    read = [read_record(fields, now=now, replaced=counted) for fields in records]
+    return records_take(
+        project_id=project_id,
+        batches=lambda: (read[start : start + RECORDS_PER_BATCH] for start in range(0, len(read), RECORDS_PER_BATCH)),
+        now=now,
+        create_sessions=create_sessions,
+        all_or_none=all_or_none,
+    )
+
+
+async def arecord(
+    *, project_id: int, fields: Fields, now: datetime, create_session: bool = True, replaced: Replaced | None = None
+) -> bool:
+    """Do as `record` from a running event loop.
+
+    Like all of Django's own async calls it runs in the one thread that `sync_to_async` keeps for the loop's code (for
+    the request's, in an ASGI server), so that it shares the connection with them. Calls made at once therefore wait
+    for each other: `arecord_many` stores a list in the time of a few.
+    """
+    return await sync_to_async(_alone(record))(
+        project_id=project_id, fields=fields, now=now, create_session=create_session, replaced=replaced
+    )
+
+
+async def arecord_many(
+    *,
+    project_id: int,
+    records: Iterable[Fields],
+    now: datetime,
+    create_sessions: bool = True,
+    all_or_none: bool = False,
+    replaced: Replaced | None = None,
+) -> Intake:
+    """Do as `record_many` from a running event loop; see `arecord`."""
+    return await sync_to_async(_alone(record_many))(
+        project_id=project_id,
+        records=records,
+        now=now,
+        create_sessions=create_sessions,
+        all_or_none=all_or_none,
+        replaced=replaced,
+    )
+
+
+def _alone(service: Callable[..., Result]) -> Callable[..., Result]:
+    """Return the service as a call outside of requests: a connection that has died or is too old is left first."""
+
+    def call(**arguments: Any) -> Result:
+        if not connection.in_atomic_block:
+            close_old_connections()
+        return service(**arguments)
+
+    return call
 
 
 def message_append(
@@ -100,10 +189,14 @@ def messages_append(
     return _rows(Message, drafts, result)
 
 
-def _written(project_id: int, drafts: Sequence[Draft], now: datetime, pointers: Sequence[str]) -> WriteResult:
-    """Write drafts of existing sessions, all or none."""
+def _written(
+    project_id: int, drafts: Sequence[Draft], now: datetime, pointers: Sequence[str], *, create_sessions: bool = False
+) -> WriteResult:
+    """Write drafts, all or none."""
     try:
-        return records_write(project_id=project_id, drafts=drafts, now=now, create_sessions=False, all_or_none=True)
+        return records_write(
+            project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions, all_or_none=True
+        )
     except BatchRefused as refused:
         places = list(zip(pointers, refused.outcomes, strict=True))
         rejected = [
@@ -122,6 +215,8 @@ def _rows(model: type[Fact], drafts: Sequence[Draft], result: WriteResult) -> li
     """Return the stored rows of drafts of one session, in the drafts' order."""
     if not drafts:
         return []
+    if result.row is not None:
+        return [result.row]
     rows = model.objects.filter(session_id=result.session_pks[drafts[0].session_id]).select_related("session")
     found = {row.record_id: row for row in rows.filter(record_id__in=[draft.record_id for draft in drafts])}
     return [found[draft.record_id] for draft in drafts]

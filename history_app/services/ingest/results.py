@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from config.shared.errors import LedgerError
 
@@ -38,10 +39,14 @@ class BatchRefused(LedgerError):
 
 @dataclass(slots=True)
 class WriteResult:
-    """`outcomes[i]` belongs to the batch's i-th draft; `session_pks` are the rows of its sessions, by session id."""
+    """`outcomes[i]` belongs to the batch's i-th draft; `session_pks` are the rows of its sessions, by session id.
+
+    `row` is the stored row where it is known already: that of a single record which took the short way.
+    """
 
     outcomes: list[Outcome]
     session_pks: dict[str, int] = field(default_factory=dict)
+    row: Any = None
 
     def count(self, kind: OutcomeKind) -> int:
         """Return how many records came out this way."""

@@ -12,8 +12,9 @@ from history_app.services.drafts import Draft
 from history_app.services.ingest.batch import Batch, Entry
 from history_app.services.ingest.facts import KINDS, facts_write
 from history_app.services.ingest.llm_calls import llm_calls_write
-from history_app.services.ingest.results import SAME, BatchRefused, Outcome, OutcomeKind, WriteResult
+from history_app.services.ingest.results import NEW, SAME, BatchRefused, Outcome, OutcomeKind, WriteResult
 from history_app.services.ingest.sessions import TakenSession, sessions_advance, sessions_take
+from history_app.services.ingest.singles import single_write
 from history_app.services.ingest.tasks import tasks_resolve
 from history_app.services.ingest.usage import usage_write
 
@@ -38,6 +39,11 @@ def records_write(
     `now` is the moment of recording. Raises Unavailable when other writers stood in the way of every attempt, and with
     `all_or_none` BatchRefused when one of the records is a conflict or rejected.
     """
+
+    if len(drafts) == 1:
+        row = single_write(project_id=project_id, draft=drafts[0], now=now)
+        if row is not None:
+            return WriteResult([NEW], {drafts[0].session_id: row.session_id}, row)
 
     def write() -> WriteResult:
         with transaction.atomic():
