@@ -89,7 +89,7 @@ def _cast(field: "models.Field[Any, Any]") -> str:
 def _row(kind: Kind, draft: Draft, project_id: int, found: tuple[int, int, int], values: list[Any]) -> Any:
     """Return the stored row as if it had been read, with as much of its session as is known."""
     pk, session, sequence = found
-    columns = {"id": pk, "project_id": project_id, "session_id": session}
+    columns: dict[str | None, Any] = {"id": pk, "project_id": project_id, "session_id": session}
     columns |= dict(zip(kind.columns[2:], values, strict=True))
     if kind.numbered:
         columns["sequence"] = sequence
