@@ -18,10 +18,13 @@ def sqlite_journal_mode(version: tuple[int, ...] = sqlite3.sqlite_version_info) 
     return "wal" if version >= FIRST_SAFE_WAL_VERSION else "delete"
 
 
-def database_settings(config: dict[str, Any], query_timeout: float, connect_timeout: int) -> dict[str, Any]:
+def database_settings(
+    config: dict[str, Any], query_timeout: float, connect_timeout: int, *, prepared: bool = True
+) -> dict[str, Any]:
     """Complete the entry of DATABASES that was read from DATABASE_URL.
 
-    `query_timeout` and `connect_timeout` are seconds; 0 means without a limit.
+    `query_timeout` and `connect_timeout` are seconds; 0 means without a limit. `prepared` lets PostgreSQL keep the
+    plans of the statements that ask for it, which takes a pooler between them that knows about prepared statements.
     """
     engine = config["ENGINE"]
     options = dict(config.get("OPTIONS", {}))
@@ -29,7 +32,7 @@ def database_settings(config: dict[str, Any], query_timeout: float, connect_time
         return {**config, "CONN_MAX_AGE": 60, "OPTIONS": {**_sqlite_options(), **options}}
     served = {**config, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if engine.endswith("postgresql"):
-        return {**served, "OPTIONS": {**_postgresql_options(query_timeout, connect_timeout), **options}}
+        return {**served, "OPTIONS": {**_postgresql_options(query_timeout, connect_timeout, prepared), **options}}
     _use_pymysql_when_alone()
     # Text that people search is compared without regard to case; ids carry a binary collation of their own.
     test = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_520_nopad_ci"}
@@ -45,12 +48,12 @@ def _sqlite_options() -> dict[str, Any]:
     }
 
 
-def _postgresql_options(query_timeout: float, connect_timeout: int) -> dict[str, Any]:
+def _postgresql_options(query_timeout: float, connect_timeout: int, prepared: bool) -> dict[str, Any]:
     limits = (
         f"-c statement_timeout={int(query_timeout * 1000)} -c lock_timeout={int(query_timeout * 1000)} "
         f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS * 1000}"
     )
-    return {"connect_timeout": connect_timeout, "options": limits}
+    return {"connect_timeout": connect_timeout, "options": limits, "prepare_threshold": 0 if prepared else None}
 
 
 def _mariadb_options(query_timeout: float, connect_timeout: int) -> dict[str, Any]:

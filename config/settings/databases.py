@@ -9,7 +9,13 @@ CONNECT_TIMEOUT = env.int("CONNECT_TIMEOUT", default=30)
 DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA_DIR / 'agentledger.sqlite3'}"
 REDIS_URL = env.str("REDIS_URL", default="")
 
-DATABASES = {"default": database_settings(env.db_url_config(DATABASE_URL), QUERY_TIMEOUT, CONNECT_TIMEOUT)}
+# Off for PgBouncer in transaction mode without max_prepared_statements.
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
+
+_DEFAULT = env.db_url_config(DATABASE_URL)
+DATABASES = {
+    "default": database_settings(_DEFAULT, QUERY_TIMEOUT, CONNECT_TIMEOUT, prepared=PREPARED_STATEMENTS),
+}
 EMBEDDED_DATABASE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 
 CACHES = {

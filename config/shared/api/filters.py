@@ -19,17 +19,22 @@ from config.shared.querysets import starts_with
 ALWAYS_KNOWN = ("project",)
 
 
-def check_parameters(request: Any, known: Iterable[str], prefixes: tuple[str, ...] = ()) -> None:
-    """Raise InvalidInput that names each query parameter which is unknown, empty or given more than once."""
+def check_parameters(
+    request: Any, known: Iterable[str], prefixes: tuple[str, ...] = (), repeatable: Iterable[str] = ()
+) -> None:
+    """Raise InvalidInput that names each query parameter which is unknown, empty or given more than once.
+
+    Those that are `repeatable` may be given several times.
+    """
     known = {*known, *ALWAYS_KNOWN}
     errors = []
     for name, values in request.query_params.lists():
         open_ended = bool(prefixes) and name.startswith(prefixes)
         if name not in known and not open_ended:
             errors.append(FieldError(f"/{name}", f"There is no query parameter {name!r} here."))
-        elif len(values) > 1:
+        elif len(values) > 1 and name not in repeatable:
             errors.append(FieldError(f"/{name}", f"The query parameter {name!r} is given more than once."))
-        elif values[0] == "" and not open_ended:
+        elif "" in values and not open_ended:
             errors.append(FieldError(f"/{name}", f"The query parameter {name!r} is empty."))
     if errors:
         raise InvalidInput(errors)
