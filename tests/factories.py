@@ -5,7 +5,18 @@ from itertools import count
 from typing import Any
 
 from backups_app.models import ImportFinding, ImportRun
-from history_app.models import ErrorRecord, LLMCall, Message, Metric, Subtask, Task, TokenUsage, ToolCall
+from history_app.models import (
+    ErrorRecord,
+    LLMCall,
+    Message,
+    Metric,
+    SearchBlock,
+    SearchProgress,
+    Subtask,
+    Task,
+    TokenUsage,
+    ToolCall,
+)
 from sessions_app.models import (
     AgentResidency,
     ApiKey,
@@ -210,3 +221,15 @@ def make_import_finding(**fields: Any) -> ImportFinding:
     run = fields.pop("run", None) or make_import_run()
     defaults = {"level": "rejected", "kind": "message", "code": "invalid_json", "detail": "This line is no JSON."}
     return ImportFinding.objects.create(run=run, **{**defaults, "path": "history/x.jsonl", "line": 3, **fields})
+
+
+def make_search_block(**fields: Any) -> SearchBlock:
+    """Make a block of the search index that holds nothing."""
+    number = _number()
+    defaults = {"first_id": number, "last_id": number, "tier": 0, "pages": 1, "run_times": b""}
+    return SearchBlock.objects.create(**{"record_type": "message", **defaults, **fields})
+
+
+def make_search_progress(**fields: Any) -> SearchProgress:
+    """Make the row that says how far a table is indexed."""
+    return SearchProgress.objects.create(**{"record_type": "message", **fields})

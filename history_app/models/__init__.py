@@ -4,6 +4,7 @@ from history_app.models.calls import LLMCall, ToolCall
 from history_app.models.facts import Fact, FactQuerySet
 from history_app.models.measures import ErrorRecord, Metric
 from history_app.models.messages import Message
+from history_app.models.search import SearchBlock, SearchDirty, SearchPage, SearchProgress
 from history_app.models.tasks import Subtask, Task
 from history_app.models.usage import MAX_TOKENS, TokenUsage
 
@@ -15,6 +16,10 @@ __all__ = [
     "LLMCall",
     "Message",
     "Metric",
+    "SearchBlock",
+    "SearchDirty",
+    "SearchPage",
+    "SearchProgress",
     "Subtask",
     "Task",
     "TokenUsage",

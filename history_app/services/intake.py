@@ -14,7 +14,7 @@ from history_app.services.drafts import Draft
 from history_app.services.ingest import OutcomeKind, batch_write
 from history_app.services.records import record_parse
 
-RECORDS_PER_BATCH = 2000
+RECORDS_PER_BATCH = 5000
 Item = TypeVar("Item")
 
 

@@ -215,8 +215,8 @@ def _rows(model: type[Fact], drafts: Sequence[Draft], result: WriteResult) -> li
     """Return the stored rows of drafts of one session, in the drafts' order."""
     if not drafts:
         return []
-    if result.row is not None:
-        return [result.row]
+    if result.single is not None:
+        return [result.single.row()]
     rows = model.objects.filter(session_id=result.session_pks[drafts[0].session_id]).select_related("session")
     found = {row.record_id: row for row in rows.filter(record_id__in=[draft.record_id for draft in drafts])}
     return [found[draft.record_id] for draft in drafts]

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from config.shared.errors import LedgerError
+
+if TYPE_CHECKING:
+    from history_app.services.ingest.singles import Single
 
 
 class OutcomeKind(StrEnum):
@@ -41,12 +44,12 @@ class BatchRefused(LedgerError):
 class WriteResult:
     """`outcomes[i]` belongs to the batch's i-th draft; `session_pks` are the rows of its sessions, by session id.
 
-    `row` is the stored row where it is known already: that of a single record which took the short way.
+    `single` is there where the batch is one record that took the short way: it knows its row.
     """
 
     outcomes: list[Outcome]
     session_pks: dict[str, int] = field(default_factory=dict)
-    row: Any = None
+    single: "Single | None" = None
 
     def count(self, kind: OutcomeKind) -> int:
         """Return how many records came out this way."""

@@ -5,6 +5,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from history_app.models.usage import ALONE_PREFIX, ALONE_SOURCE, COST_NOTE, stands_alone
 from history_app.services.drafts import CostDraft, TokenUsageDraft
 from history_app.services.ingest.columns import Row
 from history_app.services.ingest.pairing import Use
@@ -16,9 +17,6 @@ COLUMNS = (
     "project_id", "session_id", "record_id", "timestamp", "metadata", "user_id", "model", "provider", *TOKENS,
     *CACHE_TOKENS, "source", "reported_cost", "cost", "cost_status", "cost_record_id",
 )  # fmt: skip
-ALONE_SOURCE, ALONE_PREFIX = "cost", "cost:"
-# What a cost record says beside the amount is kept under this key in the metadata of the row that it joined.
-NOTE = "cost_record"
 MAX_ID = 255
 
 
@@ -70,11 +68,6 @@ def alone_id(record_id: str) -> str:
     return whole if len(whole) <= MAX_ID else ALONE_PREFIX + hashlib.sha256(record_id.encode()).hexdigest()
 
 
-def stands_alone(source: str, record_id: str) -> bool:
-    """Return whether a row with a cost record is that cost's own, and no use of tokens."""
-    return source == ALONE_SOURCE and record_id.startswith(ALONE_PREFIX)
-
-
 def _cost_columns(reported: Decimal | None, computed: Decimal | None) -> tuple[Decimal | None, Decimal | None, str]:
     """Return reported_cost, cost and cost_status: what was reported wins over what was computed."""
     if reported is not None:
@@ -89,7 +82,7 @@ def _with_note(usage: TokenUsageDraft, cost: CostDraft) -> str | None:
         note["metadata"] = json.loads(cost.metadata)
     if not note:
         return usage.metadata
-    return _dumped({**json.loads(usage.metadata or "{}"), NOTE: note})
+    return _dumped({**json.loads(usage.metadata or "{}"), COST_NOTE: note})
 
 
 def _dumped(document: dict[str, Any]) -> str | None:
@@ -129,8 +122,8 @@ def _cost_of(row: dict[str, Any], metadata: str | None, note: dict[str, Any]) ->
 
 
 def _without_note(metadata: str | None) -> tuple[str | None, dict[str, Any]]:
-    if metadata is None or NOTE not in metadata:
+    if metadata is None or COST_NOTE not in metadata:
         return metadata, {}
     document = json.loads(metadata)
-    note = document.pop(NOTE, {})
+    note = document.pop(COST_NOTE, {})
     return _dumped(document), note

@@ -41,9 +41,9 @@ def records_write(
     """
 
     if len(drafts) == 1:
-        row = single_write(project_id=project_id, draft=drafts[0], now=now)
-        if row is not None:
-            return WriteResult([NEW], {drafts[0].session_id: row.session_id}, row)
+        single = single_write(project_id=project_id, draft=drafts[0], now=now)
+        if single is not None:
+            return WriteResult([NEW], {drafts[0].session_id: single.session_pk}, single)
 
     def write() -> WriteResult:
         with transaction.atomic():

@@ -1,0 +1,1 @@
+"""The search index: which grams stand in which records, filled behind the recording."""
