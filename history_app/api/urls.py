@@ -1,5 +1,9 @@
 """The addresses of the past."""
 
+from typing import Any
+
+from django.urls import re_path
+
 from config.shared.api.routers import ANY_ID, LedgerRouter
 from history_app.api.views.conversations import SessionMessageViewSet
 from history_app.api.views.facts import (
@@ -11,7 +15,9 @@ from history_app.api.views.facts import (
     ToolCallViewSet,
 )
 from history_app.api.views.records import RecordsViewSet
+from history_app.api.views.statistics import ErrorStatisticsViewSet, SessionFiguresViewSet, ToolStatisticsViewSet
 from history_app.api.views.tasks import SubtaskViewSet, TaskViewSet
+from history_app.api.views.timeline import SessionTimelineViewSet
 
 router = LedgerRouter()
 router.register(rf"sessions/(?P<session_id>{ANY_ID})/messages", SessionMessageViewSet, basename="session-message")
@@ -25,4 +31,17 @@ router.register("metrics", MetricViewSet, basename="metric")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("subtasks", SubtaskViewSet, basename="subtask")
 
-urlpatterns = router.urls
+
+def _of_session(action: str, view: Any, **methods: str) -> Any:
+    """Return the address of what is below one session."""
+    name = f"session-{action}"
+    return re_path(rf"^sessions/(?P<session_id>{ANY_ID})/{action}/?$", view.as_view(methods), name=name)
+
+
+urlpatterns: list[Any] = [
+    _of_session("timeline", SessionTimelineViewSet, get="timeline"),
+    *[_of_session(name, SessionFiguresViewSet, get=name) for name in ("summary", "statistics", "performance")],
+    re_path(r"^tool-calls/statistics/?$", ToolStatisticsViewSet.as_view({"get": "statistics"}), name="tool-statistics"),
+    re_path(r"^errors/statistics/?$", ErrorStatisticsViewSet.as_view({"get": "statistics"}), name="error-statistics"),
+    *router.urls,
+]

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.shared.api.fields import TextValue
-from history_app.selectors.beginnings import BEGINNING_CHARACTERS
+from history_app.selectors.beginnings import is_cut, opening
 
 ID_LENGTH = 255
 
@@ -37,27 +37,7 @@ class Beginning(serializers.Field):
 
     def to_representation(self, value: str) -> Any:
         """Return the document, or its first characters."""
-        return _opening(value) if is_cut(value) else json.loads(value)
-
-
-def is_cut(text: str | None) -> bool:
-    """Return whether there is more of a text than a list shows."""
-    return text is not None and len(text) > BEGINNING_CHARACTERS
-
-
-def _opening(text: str) -> str:
-    shown = text[:BEGINNING_CHARACTERS]
-    if not shown.startswith('"'):
-        return shown
-    # A document that is one text is shown as text; an escape that was cut in two is left out.
-    whole, backslash, rest = shown.rpartition("\\")
-    cut_escape = backslash and (not rest or (rest.startswith("u") and len(rest) < len("u0000")))
-    for candidate in (shown, whole if cut_escape else shown, whole.rstrip("\\")):
-        try:
-            return str(json.loads(candidate + '"'))
-        except ValueError:
-            continue
-    return shown
+        return opening(value) if is_cut(value) else json.loads(value)
 
 
 @extend_schema_field({"type": "boolean", "description": _("Whether one of the documents is shown in part.")})
