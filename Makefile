@@ -6,13 +6,14 @@ PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check --req
 BIND ?= 127.0.0.1:8000
 ARGS ?=
 
-.PHONY: help setup run demo test lint bench
+.PHONY: help setup run demo test lint torture bench
 
 help: ## say what can be made
 	@echo "make run    start AgentLedger on $(BIND) (other address: make run BIND=127.0.0.1:9000)"
 	@echo "make demo   bring in a small sample store, so that the pages are filled"
 	@echo "make test   run the tests (part of them: make test ARGS=tests/config)"
 	@echo "make lint   check style, types, the architecture and the migrations"
+	@echo "make torture  run the long forms of tests (on a server: DATABASE_URL=... make torture)"
 	@echo "make bench  measure speed and memory (short: make bench ARGS=--quick)"
 	@echo "make setup  make .venv with everything for development"
 
@@ -37,6 +38,9 @@ lint: $(VENV)/.development
 	DATA_DIR=$(VENV)/.lint ENV_FILE= $(PYTHON) manage.py makemigrations --check --dry-run
 	@! grep -nE 'https?://|--(extra-)?index-url|--find-links' requirements/*.txt pyproject.toml \
 		|| { echo "An address of a package index has no place in these files."; exit 1; }
+
+torture: $(VENV)/.development
+	$(PYTHON) -m pytest -n auto -m torture $(ARGS)
 
 bench: $(VENV)/.development
 	$(PYTHON) -m tests.bench $(ARGS)

@@ -1,10 +1,20 @@
 """The cast that every test speaks about."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the long forms out unless they are asked for."""
+    if "torture" not in (config.option.markexpr or ""):
+        long = [item for item in items if item.get_closest_marker("torture")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("torture")]
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +34,24 @@ def django_db_setup(django_db_setup, django_db_blocker):
 def now() -> datetime:
     """The moment at which the tests take place."""
     return NOW
+
+
+@pytest.fixture
+def store(db, tmp_path):
+    """The test database as many processes see it: SQLite's in memory is copied to a file, where locks are real ones."""
+    from django.db import connection
+
+    if connection.vendor != "sqlite":
+        yield
+        return
+    in_memory, name = connection.connection, connection.settings_dict["NAME"]
+    path = tmp_path / "store.sqlite3"
+    with closing(sqlite3.connect(path)) as copy:
+        in_memory.backup(copy)
+    connection.connection, connection.settings_dict["NAME"] = None, str(path)
+    yield
+    connection.connection.close()
+    connection.connection, connection.settings_dict["NAME"] = in_memory, name
 
 
 @pytest.fixture

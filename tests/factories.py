@@ -128,9 +128,11 @@ def make_subtask(**fields: Any) -> Subtask:
 
 
 def make_session_state(**fields: Any) -> SessionState:
-    """Make a version of a session's state."""
+    """Make a version of a session's state; it is the current one from now on."""
     session = fields.pop("session", None) or make_session()
-    return SessionState.objects.create(session=session, **{"current_step": "think", **fields})
+    if "is_current" not in fields:
+        SessionState.objects.filter(session=session).update(is_current=None)
+    return SessionState.objects.create(session=session, **{"current_step": "think", "is_current": True, **fields})
 
 
 def make_label(**fields: Any) -> SessionLabel:

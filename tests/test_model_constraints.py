@@ -37,6 +37,11 @@ def _activity(**fields):
     return breaks
 
 
+def _two_current_states():
+    first = factories.make_session_state(version=1)
+    factories.make_session_state(session=first.session, version=2, is_current=True)
+
+
 BREAKS = {
     "activity_counts_within_sequence": _activity(last_sequence=1, message_count=2),
     "api_key_role_known": _once(factories.make_api_key, role="god"),
@@ -88,6 +93,8 @@ BREAKS = {
     "session_version_positive": _once(factories.make_session, version=0),
     "source_name_not_empty": _once(factories.make_knowledge_source, source_name=""),
     "source_status_known": _once(factories.make_knowledge_source, status="lost"),
+    "state_current_once_per_session": _two_current_states,
+    "state_current_or_null": _once(factories.make_session_state, is_current=False),
     "state_version_once_per_session": _twice(factories.make_session_state, session=factories.make_session, version=1),
     "state_version_positive": _once(factories.make_session_state, version=0),
     "subtask_index_once_per_task": _twice(factories.make_subtask, task=factories.make_task, subtask_index=0),

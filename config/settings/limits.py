@@ -8,6 +8,11 @@ MAX_RECORDS = env.int("MAX_RECORDS", default=100_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
 SESSION_TTL = env.int("SESSION_TTL", default=3600)
+MAX_STATE_BYTES = env.int("MAX_STATE_BYTES", default=4 * 1024 * 1024)
+# Checkpoints: the last so many, and beyond them every so many-th; 0 keeps all of them, or none beyond the last.
+STATE_KEEP_LAST = env.int("STATE_KEEP_LAST", default=50)
+STATE_KEEP_EVERY = env.int("STATE_KEEP_EVERY", default=50)
+STATE_VERSION_REQUIRED = env.bool("STATE_VERSION_REQUIRED", default=False)
 AGENT_IDLE_SECONDS = env.int("AGENT_IDLE_SECONDS", default=1800)
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
 CLEANUP_INTERVAL = env.int("CLEANUP_INTERVAL", default=300)

@@ -4,14 +4,13 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from config.shared.admin.base import LedgerModelAdmin
-from config.shared.admin.facts import ProtectedModelAdmin
-from sessions_app.admin.base import StaffEdited
+from sessions_app.admin.base import StaffEdited, ViewOnly
 from sessions_app.models import AgentResidency, SessionState
 
 
 @admin.register(SessionState)
-class SessionStateAdmin(StaffEdited, ProtectedModelAdmin):
-    """Every version of every session's state; the newest is the current one."""
+class SessionStateAdmin(ViewOnly):
+    """Every version of every session's state that is kept; a new one comes of a write or a rollback only."""
 
     project_path = "session__project_id"
     list_display = ("session", "version", "current_step", "iteration_count", "workflow_name", "created_at")
@@ -27,17 +26,13 @@ class SessionStateAdmin(StaffEdited, ProtectedModelAdmin):
     )
     search_fields = ("^session__session_id",)
     search_help_text = _("Beginning of a session id")
-    raw_id_fields = ("session",)
-    identity_fields = ("session", "version")
     masked_fields = ("errors", "tool_results", "data")
     fieldsets = (
-        (None, {"fields": ("session", "version", "current_step", "workflow_name", "start_time", "created_at")}),
+        (None, {"fields": ("session", "version", "is_current", "current_step", "workflow_name")}),
+        (_("Time"), {"fields": ("start_time", "created_at", "turn_id")}),
         (_("Progress"), {"fields": (("iteration_count", "max_iterations"),)}),
         (_("Documents"), {"fields": ("data", "tool_results", "errors")}),
     )
-
-    def project_of(self, row: SessionState) -> int:
-        return row.session.project_id
 
 
 @admin.register(AgentResidency)

@@ -5,7 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import Q, QuerySet
 
-from config.shared.api.filters import InstantFilter, LedgerFilterSet, PrefixFilter, TextFilter
+from config.shared.api.filters import InstantFilter, IntegerFilter, LedgerFilterSet, PrefixFilter, TextFilter
 from config.shared.querysets import starts_with
 from sessions_app.models import (
     ApiKey,
@@ -14,6 +14,7 @@ from sessions_app.models import (
     KnowledgeSource,
     Session,
     SessionLabel,
+    SessionState,
     SystemConfig,
     UserConfig,
     Workflow,
@@ -21,6 +22,7 @@ from sessions_app.models import (
 )
 
 METADATA_PREFIX = "metadata."
+STATE_LOOKUPS = {"iteration_count_min": "iteration_count__gte", "iteration_count_max": "iteration_count__lte"}
 
 
 class SessionFilterSet(LedgerFilterSet):
@@ -37,6 +39,12 @@ class SessionFilterSet(LedgerFilterSet):
     created_before = InstantFilter(field_name="created_at", lookup_expr="lt")
     updated_after = InstantFilter(field_name="updated_at", lookup_expr="gte")
     updated_before = InstantFilter(field_name="updated_at", lookup_expr="lt")
+    current_step = TextFilter(method="standing", label="Sessions whose state stands at this step.")
+    workflow_name = TextFilter(method="standing", label="Sessions whose state names this workflow.")
+    iteration_count_min = IntegerFilter(
+        method="standing", label="Sessions whose state has at least so many iterations."
+    )
+    iteration_count_max = IntegerFilter(method="standing", label="Sessions whose state has at most so many iterations.")
     q = TextFilter(method="found", label="A part of the title, or the beginning of the session or user id.")
 
     class Meta:
@@ -46,6 +54,11 @@ class SessionFilterSet(LedgerFilterSet):
     def with_tag(self, queryset: Any, name: str, value: str) -> Any:
         """Return the sessions that carry the tag."""
         return queryset.labelled(SessionLabel.Kind.TAG, "", value)
+
+    def standing(self, queryset: Any, name: str, value: Any) -> Any:
+        """Return the sessions whose current state is like that."""
+        states = SessionState.objects.current().filter(**{STATE_LOOKUPS.get(name, name): value})
+        return queryset.filter(pk__in=states.values("session_id"))
 
     def found(self, queryset: QuerySet[Session], name: str, value: str) -> QuerySet[Session]:
         """Return the sessions that the text finds."""
@@ -61,6 +74,20 @@ class SessionFilterSet(LedgerFilterSet):
                 key = name.removeprefix(METADATA_PREFIX)
                 rows = rows.labelled(SessionLabel.Kind.METADATA, key, value)
         return rows
+
+
+class CheckpointFilterSet(LedgerFilterSet):
+    """Versions of one session's state, along its own index."""
+
+    current_step = TextFilter()
+    workflow_name = TextFilter()
+    turn_id = TextFilter()
+    created_after = InstantFilter(field_name="created_at", lookup_expr="gte")
+    created_before = InstantFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = SessionState
+        fields: tuple[str, ...] = ()
 
 
 class WorkflowFilterSet(LedgerFilterSet):

@@ -19,12 +19,15 @@ class SessionStateQuerySet(models.QuerySet["SessionState"]):
 
     def current(self) -> "SessionStateQuerySet":
         """Return the newest version of each session's state."""
-        newer = SessionState.objects.filter(session=models.OuterRef("session"), version__gt=models.OuterRef("version"))
-        return self.filter(~models.Exists(newer))
+        return self.filter(is_current=True)
 
 
 class SessionState(models.Model):
-    """One row is one version of a session's state: where the agent stood (document 000, 2.1.2)."""
+    """One row is one version of a session's state: where the agent stood (document 000, 2.1.2).
+
+    `is_current` is true of the newest version and NULL of the checkpoints, so that a plain unique constraint keeps one
+    current version a session on every database. `turn_id` is the client's own name for the turn that wrote the version.
+    """
 
     session = models.ForeignKey(
         Session,
@@ -42,6 +45,8 @@ class SessionState(models.Model):
     errors = JSONTextField(_("errors"), default=list)
     tool_results = JSONTextField(_("tool results"), default=list)
     data = JSONTextField(_("data"), default=dict)
+    turn_id = IdField(_("turn id"), blank=True, default="")
+    is_current = models.BooleanField(_("current"), null=True, blank=True, default=None)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
     objects = SessionStateQuerySet.as_manager()
@@ -53,6 +58,29 @@ class SessionState(models.Model):
             # Also serves "the newest version of one session".
             models.UniqueConstraint(fields=["session", "version"], name="state_version_once_per_session"),
             models.CheckConstraint(condition=Q(version__gte=1), name="state_version_positive"),
+            # Also serves "the current version of one session"; NULLs are distinct.
+            models.UniqueConstraint(fields=["session", "is_current"], name="state_current_once_per_session"),
+            models.CheckConstraint(
+                condition=Q(is_current__isnull=True) | Q(is_current=True), name="state_current_or_null"
+            ),
+        ]
+        indexes = [
+            # Sessions by where they stand now: current_step=, workflow_name=, iteration_count_min= and _max=.
+            models.Index(
+                fields=["is_current", "current_step", "session"],
+                name="state_by_step",
+                condition=Q(is_current=True),
+            ),
+            models.Index(
+                fields=["is_current", "workflow_name", "session"],
+                name="state_by_workflow",
+                condition=Q(is_current=True),
+            ),
+            models.Index(
+                fields=["is_current", "iteration_count", "session"],
+                name="state_by_iteration",
+                condition=Q(is_current=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -190,6 +190,7 @@ def _states(drafts: Iterable[SessionDraft], sessions: dict[str, Session]) -> lis
     return [
         SessionState(
             session=sessions[draft.session_id],
+            is_current=True,
             created_at=sessions[draft.session_id].updated_at,
             **draft.state.values(),
         )

@@ -1,10 +1,8 @@
 """Many writers at once: nothing lost, nothing doubled, no number twice, and nobody waits in a circle."""
 
 import random
-import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -21,22 +19,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = datetime(2026, 3, 14, tzinfo=UTC)
 WRITERS = 8
-
-
-@pytest.fixture
-def store(db, tmp_path):
-    """The test database as many processes see it: SQLite's in memory is copied to a file, where locks are real ones."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    in_memory, name = connection.connection, connection.settings_dict["NAME"]
-    path = tmp_path / "store.sqlite3"
-    with closing(sqlite3.connect(path)) as copy:
-        in_memory.backup(copy)
-    connection.connection, connection.settings_dict["NAME"] = None, str(path)
-    yield
-    connection.connection.close()
-    connection.connection, connection.settings_dict["NAME"] = in_memory, name
 
 
 @pytest.fixture

@@ -106,6 +106,9 @@ def _other_problem(exc: Exception, context: dict[str, Any]) -> Response | None:
     if kind in _OWN_WORDS and status >= HTTPStatus.CONFLICT:
         logger.warning("api_refused", status=int(status), error=str(exc))
     answer = Response(problem(status, detail, errors), status=status)
+    if isinstance(exc, ledger.StaleVersion):
+        # 0 where nothing is stored. Whoever lost the race reads it anew without looking up what it is.
+        answer.data["current_version"] = exc.current
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer["Retry-After"] = str(getattr(exc, "retry_after", RETRY_AFTER_SECONDS))
     return answer

@@ -15,6 +15,7 @@ PROBLEM_SCHEMA = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "current_version": {"type": "integer", "description": "With 412: the stored version, 0 where there is none."},
         "errors": {
             "type": "array",
             "description": "Each place of the input that breaks a rule.",

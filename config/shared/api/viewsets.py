@@ -17,7 +17,7 @@ from config.shared.api.parsers import MergePatchParser
 from config.shared.api.renderers import JsonOnly
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput, NotFound
-from config.shared.versions import ANY_VERSION, NO_VERSION
+from config.shared.versions import ABSENT, ANY_VERSION, NO_VERSION
 
 READERS = frozenset({"reader", "auditor", "agent", "operator", "admin"})
 WRITERS = frozenset({"agent", "operator", "admin"})
@@ -222,10 +222,10 @@ class VersionedMixin:
 
     @property
     def expected_version(self: Any) -> int | None:
-        """The version of the If-Match header; see config.shared.versions for the special values."""
+        """The version of the If-Match header, or `If-None-Match: *`; see config.shared.versions for special values."""
         stated = self.request.headers.get("If-Match")
         if stated is None:
-            return None
+            return ABSENT if self.request.headers.get("If-None-Match", "").strip() == "*" else None
         if stated.strip() == "*":
             return ANY_VERSION
         digits = stated.strip().strip('"')

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from config.shared.api.fields import InstantValue, IntegerValue, TextValue
 from config.shared.api.serializers import LedgerSerializer, StrictInput
 from sessions_app.models import AgentResidency, Session, SessionState
-from sessions_app.services.drafts import max_length
+from sessions_app.services.drafts import GREATEST_COUNT, max_length
 
 ID_LENGTH = 255
 
@@ -72,7 +72,12 @@ class SessionSerializer(LedgerSerializer):
 
 
 class StateSerializer(LedgerSerializer):
-    """One version of a session's state."""
+    """One version of a session's state.
+
+    `expected_version` says which version a write is meant for, as If-Match does; 0 is that there is none yet.
+    """
+
+    expected_version = IntegerValue(write_only=True, required=False, min_value=0, max_value=GREATEST_COUNT)
 
     class Meta:
         model = SessionState
@@ -86,10 +91,18 @@ class StateSerializer(LedgerSerializer):
             "tool_results",
             "data",
             "version",
+            "turn_id",
             "created_at",
+            "expected_version",
         )
-        read_only_fields = ("version", "created_at")
+        read_only_fields = ("version", "turn_id", "created_at")
         masked_fields = ("errors", "tool_results", "data")
+
+
+class RollbackSerializer(StrictInput):
+    """Which version a rollback is meant for; 0 is that there is none yet."""
+
+    expected_version = IntegerValue(required=False, min_value=0, max_value=GREATEST_COUNT)
 
 
 class HeartbeatSerializer(StrictInput):

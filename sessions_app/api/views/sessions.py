@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import status
@@ -24,10 +25,12 @@ from config.shared.api.viewsets import (
 )
 from config.shared.errors import InvalidInput, NotFound
 from config.shared.ids import uuid7
-from sessions_app.api.filters import SessionFilterSet
+from config.shared.versions import ABSENT
+from sessions_app.api.filters import CheckpointFilterSet, SessionFilterSet
 from sessions_app.api.serializers.sessions import (
     HeartbeatSerializer,
     ResidencySerializer,
+    RollbackSerializer,
     SessionSerializer,
     SessionStatusSerializer,
     StateSerializer,
@@ -119,11 +122,11 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
     @state.mapping.put
     def save_state(self, request: Request, session_id: str) -> Response:
         """Make this the session's state; the former one stays as a checkpoint."""
-        draft = StateDraft(**emptied(self.validated()))
+        values = self.validated()
+        expected = stated_version(values, self.expected_version)
+        draft = StateDraft(**emptied(values))
         return self._state_answer(
-            state_save(
-                session=self.get_object(), draft=draft, now=timezone.now(), expected_version=self.expected_version
-            )
+            state_save(session=self.get_object(), draft=draft, now=timezone.now(), expected_version=expected)
         )
 
     @extend_schema(request=StateSerializer(partial=True), responses={200: StateSerializer, 201: StateSerializer})
@@ -131,10 +134,9 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
     def merge_state(self, request: Request, session_id: str) -> Response:
         """Change what is stated: `data` merges (RFC 7396), everything else replaces."""
         changes = self.validated(partial=True)
+        expected = stated_version(changes, self.expected_version)
         return self._state_answer(
-            state_update(
-                session=self.get_object(), changes=changes, now=timezone.now(), expected_version=self.expected_version
-            )
+            state_update(session=self.get_object(), changes=changes, now=timezone.now(), expected_version=expected)
         )
 
     def _state_answer(self, state: SessionState) -> Response:
@@ -164,6 +166,20 @@ def emptied(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def stated_version(values: dict[str, Any], in_header: int | None) -> int | None:
+    """Take `expected_version` out of a body and return the version that the write is meant for.
+
+    Raises InvalidInput when body and If-Match name different ones.
+    """
+    stated = values.pop("expected_version", None)
+    if stated is None:
+        return in_header
+    in_body = ABSENT if stated == 0 else int(stated)
+    if in_header not in (None, in_body):
+        raise InvalidInput.at("/expected_version", _("The body names another version than If-Match."))
+    return in_body
+
+
 class CheckpointViewSet(VersionedMixin, ListMixin, RetrieveMixin, LedgerViewSet):
     """Checkpoints: every version of a session's state, newest first."""
 
@@ -171,6 +187,7 @@ class CheckpointViewSet(VersionedMixin, ListMixin, RetrieveMixin, LedgerViewSet)
     serializer_class = StateSerializer
     lookup_field = "version"
     lookup_value_regex = NUMBER
+    filterset_class = CheckpointFilterSet
     ordering = "-version"
     orderings = ("version",)
 
@@ -182,14 +199,16 @@ class CheckpointViewSet(VersionedMixin, ListMixin, RetrieveMixin, LedgerViewSet)
             session=session_find(caller=self.caller, session_id=self.kwargs["session_id"])
         )
 
-    @extend_schema(request=None, responses={201: StateSerializer})
+    @extend_schema(request=RollbackSerializer, responses={201: StateSerializer})
     @action(detail=True, methods=["post"])
     def rollback(self, request: Request, session_id: str, version: str) -> Response:
         """Make this version the current state again, as a new version."""
+        stated = RollbackSerializer(data=request.data or {})
+        stated.is_valid(raise_exception=True)
         state = state_rollback(
             session=session_find(caller=self.caller, session_id=session_id),
             version=int(version),
             now=timezone.now(),
-            expected_version=self.expected_version,
+            expected_version=stated_version(dict(stated.validated_data), self.expected_version),
         )
         return self.answer(state, status.HTTP_201_CREATED)
