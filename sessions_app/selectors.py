@@ -1,15 +1,13 @@
 """Reads that are not rows of one model: callers, one session by its id, and what the status page counts."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, NotFound
-from sessions_app.models import AgentResidency, ApiKey, Session
-
-RESIDENCIES_SHOWN = 1000
+from sessions_app.models import ApiKey, Session
 
 
 def caller_of_key(key: ApiKey) -> Caller:
@@ -37,26 +35,13 @@ def session_find(*, caller: Caller, session_id: str) -> Session:
     return rows[0]
 
 
-def session_counts(*, caller: Caller, now: datetime, idle_seconds: int) -> dict[str, Any]:
-    """Return how many sessions there are, in all, by status and expired (marked or due), and how many agents.
-
-    An agent is idle when its last heartbeat is at least `idle_seconds` ago.
-    """
+def session_counts(*, caller: Caller, now: datetime) -> dict[str, Any]:
+    """Return how many sessions there are, in all, by status and expired (marked or due)."""
     sessions = Session.objects.visible_to(caller)
     counted = dict(sessions.order_by().values_list("status").annotate(Count("id")))
     by_status = {status: counted.get(status, 0) for status in Session.Status.values}
-    idle = Q(heartbeat_at__lte=now - timedelta(seconds=idle_seconds))
-    agents = AgentResidency.objects.visible_to(caller).aggregate(resident=Count("pk"), idle=Count("pk", filter=idle))
     return {
         "total": sum(by_status.values()),
         "by_status": by_status,
         "expired": by_status[Session.Status.EXPIRED] + sessions.expired_at(now).count(),
-        "resident_agents": agents["resident"],
-        "idle_agents": agents["idle"],
     }
-
-
-def residencies_newest(*, caller: Caller) -> list[AgentResidency]:
-    """Return the agents in memory, the newest heartbeat first, at most RESIDENCIES_SHOWN."""
-    rows = AgentResidency.objects.visible_to(caller).select_related("session")
-    return list(rows.order_by("-heartbeat_at", "-pk")[:RESIDENCIES_SHOWN])

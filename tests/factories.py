@@ -144,8 +144,8 @@ def make_label(**fields: Any) -> SessionLabel:
 def make_residency(**fields: Any) -> AgentResidency:
     """Make an agent that is in memory."""
     session = fields.pop("session", None) or make_session()
-    defaults = {"agent_id": "agent-7", "host": "worker-1", "resident_since": NOW, "heartbeat_at": NOW}
-    return AgentResidency.objects.create(session=session, **{**defaults, **fields})
+    defaults = {"agent_id": "agent-7", "host": "worker-1", "fence": 1, "resident_since": NOW, "heartbeat_at": NOW}
+    return AgentResidency.objects.create(session=session, project=session.project, **{**defaults, **fields})
 
 
 def _owned(table: Any, fields: dict[str, Any], /, **defaults: Any) -> Any:

@@ -44,6 +44,7 @@ def _two_current_states():
 
 BREAKS = {
     "activity_counts_within_sequence": _activity(last_sequence=1, message_count=2),
+    "activity_fence_not_negative": _activity(last_fence=-1),
     "api_key_role_known": _once(factories.make_api_key, role="god"),
     "audit_number_once_per_project": _twice(factories.make_audit_entry, number=1),
     "audit_number_positive": _once(factories.make_audit_entry, number=0),
@@ -76,6 +77,7 @@ BREAKS = {
         factories.make_provider_key, user_config=factories.make_user_config, provider="same"
     ),
     "provider_not_empty": _once(factories.make_provider_key, provider=""),
+    "residency_fence_positive": _once(factories.make_residency, fence=0),
     "residency_heartbeat_after_start": _once(factories.make_residency, resident_since=NOW, heartbeat_at=EARLIER),
     "run_finished_after_start": _once(factories.make_workflow_run, started_at=NOW, finished_at=EARLIER),
     "run_id_not_empty": _once(factories.make_workflow_run, run_id=""),

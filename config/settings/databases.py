@@ -8,6 +8,8 @@ QUERY_TIMEOUT = env.float("QUERY_TIMEOUT", default=10.0)
 CONNECT_TIMEOUT = env.int("CONNECT_TIMEOUT", default=30)
 DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA_DIR / 'agentledger.sqlite3'}"
 REDIS_URL = env.str("REDIS_URL", default="")
+# What the keys of agents' leases begin with in Redis.
+RESIDENCY_PREFIX = "agentledger:residency:"
 
 # Off for PgBouncer in transaction mode without max_prepared_statements.
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)

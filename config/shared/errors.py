@@ -40,6 +40,14 @@ class Conflict(LedgerError):
     """The request contradicts what is stored."""
 
 
+class FencedOff(Conflict):
+    """The caller's lease is not the newest one any more; `newest` is the fencing token of the one that is."""
+
+    def __init__(self, newest: int) -> None:
+        super().__init__(f"This lease is over: the newest fencing token is {newest}. Another agent may be at work.")
+        self.newest = newest
+
+
 class StaleVersion(LedgerError):
     """The caller's version is not the stored one any more."""
 

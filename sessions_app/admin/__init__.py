@@ -7,6 +7,7 @@ from sessions_app.admin import (  # noqa: F401
     configuration,
     knowledge,
     logins,
+    residency,
     schedule,
     sessions,
     states,

@@ -1,11 +1,10 @@
-"""Admin of session states, version by version, and of the agents in memory."""
+"""Admin of session states, version by version."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from config.shared.admin.base import LedgerModelAdmin
-from sessions_app.admin.base import StaffEdited, ViewOnly
-from sessions_app.models import AgentResidency, SessionState
+from sessions_app.admin.base import ViewOnly
+from sessions_app.models import SessionState
 
 
 @admin.register(SessionState)
@@ -33,21 +32,3 @@ class SessionStateAdmin(ViewOnly):
         (_("Progress"), {"fields": (("iteration_count", "max_iterations"),)}),
         (_("Documents"), {"fields": ("data", "tool_results", "errors")}),
     )
-
-
-@admin.register(AgentResidency)
-class AgentResidencyAdmin(StaffEdited, LedgerModelAdmin):
-    """Which agents are in memory now; deleting a row releases the agent and removes no data."""
-
-    project_path = "session__project_id"
-    list_display = ("agent_id", "host", "session", "resident_since", "heartbeat_at")
-    list_filter = ()
-    list_select_related = ("session",)
-    list_only = ("agent_id", "host", "resident_since", "heartbeat_at", "session__session_id", "session__title")
-    search_fields = ("^session__session_id",)
-    search_help_text = _("Beginning of a session id")
-    raw_id_fields = ("session",)
-    identity_fields = ("session",)
-
-    def project_of(self, row: AgentResidency) -> int:
-        return row.session.project_id

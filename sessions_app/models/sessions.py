@@ -47,6 +47,16 @@ class Session(models.Model):
         EXPIRED = "expired", _("expired")
 
     OPEN = (Status.ACTIVE, Status.PAUSED, Status.INACTIVE)
+    # Where a session may go from where it stands. What completed is over; what failed or expired may be taken up again,
+    # and an agent that comes back late may still say how an expired session ended.
+    PATHS = {
+        Status.ACTIVE: (Status.PAUSED, Status.INACTIVE, Status.COMPLETED, Status.FAILED, Status.EXPIRED),
+        Status.PAUSED: (Status.ACTIVE, Status.INACTIVE, Status.COMPLETED, Status.FAILED, Status.EXPIRED),
+        Status.INACTIVE: (Status.ACTIVE, Status.PAUSED, Status.COMPLETED, Status.FAILED, Status.EXPIRED),
+        Status.COMPLETED: (),
+        Status.FAILED: (Status.ACTIVE,),
+        Status.EXPIRED: (Status.ACTIVE, Status.COMPLETED, Status.FAILED),
+    }
 
     project = models.ForeignKey(Project, models.PROTECT, verbose_name=_("project"), db_index=False)
     session_id = IdField(_("session id"))
@@ -130,7 +140,8 @@ class Session(models.Model):
 class SessionActivity(models.Model):
     """One row is what every append to one session changes, apart and narrow so that appends stay cheap.
 
-    `last_sequence` is the number of the newest message ever given out in the session; numbers are never reused.
+    `last_sequence` is the number of the newest message ever given out in the session, `last_fence` the fencing token of
+    the newest lease of its agent; neither is ever given out again.
     """
 
     session = models.OneToOneField(
@@ -143,6 +154,7 @@ class SessionActivity(models.Model):
     last_sequence = models.BigIntegerField(_("last sequence"), default=0)
     message_count = models.BigIntegerField(_("messages"), default=0)
     last_activity_at = models.DateTimeField(_("last activity"), default=timezone.now)
+    last_fence = models.BigIntegerField(_("last fencing token"), default=0, db_default=0)
 
     class Meta:
         verbose_name = _("session activity")
@@ -152,6 +164,7 @@ class SessionActivity(models.Model):
                 condition=Q(message_count__gte=0) & Q(last_sequence__gte=models.F("message_count")),
                 name="activity_counts_within_sequence",
             ),
+            models.CheckConstraint(condition=Q(last_fence__gte=0), name="activity_fence_not_negative"),
         ]
 
     def __str__(self) -> str:

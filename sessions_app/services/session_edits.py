@@ -5,9 +5,12 @@ from datetime import datetime
 from django.db import transaction
 
 from config.shared.callers import Caller
+from config.shared.errors import NotFound
 from config.shared.ids import uuid7
 from sessions_app.models import Session, SessionActivity
 from sessions_app.services.labels import labels_replace
+from sessions_app.services.lifecycle import status_change_check
+from sessions_app.services.locks import session_locked
 from sessions_app.services.staff_edits import row_create, row_update
 
 _LABELLED = {"tags", "metadata"}
@@ -28,7 +31,16 @@ def session_add(*, session: Session, caller: Caller, now: datetime) -> Session:
 
 @transaction.atomic
 def session_edit(*, session: Session, changed: list[str], caller: Caller, now: datetime) -> Session:
-    """Store the named fields as the next version. Raises StaleVersion when the session has moved on."""
+    """Store the named fields as the next version.
+
+    Raises StaleVersion when the session has moved on, NotFound when it is gone, Conflict for a status that cannot
+    follow the stored one.
+    """
+    stored = session_locked(pk=session.pk)
+    if stored is None:
+        raise NotFound
+    if "status" in changed:
+        status_change_check(current=stored.status, wanted=session.status)
     row_update(row=session, changed=changed, caller=caller, now=now)
     if _LABELLED & set(changed):
         labels_replace(sessions=[session])

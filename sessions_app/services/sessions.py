@@ -15,6 +15,7 @@ from sessions_app.services.audit import audit_record
 from sessions_app.services.drafts import DOCUMENTS, SessionDraft, value_errors
 from sessions_app.services.expiry import expiry_after
 from sessions_app.services.labels import labels_replace
+from sessions_app.services.lifecycle import status_change_check
 from sessions_app.services.locks import session_locked
 from sessions_app.services.workflows import workflow_ensure
 
@@ -37,7 +38,7 @@ def session_save(
     """Create the session, or replace it whole; return it and whether it is new.
 
     What the draft does not state goes back to its default. Raises StaleVersion when `expected_version` is not the
-    stored one, InvalidInput for what cannot be kept.
+    stored one, InvalidInput for what cannot be kept, Conflict for a status that cannot follow the stored one.
     """
     draft.check()
     replaced = _replace(project_id, draft, now, expected_version)
@@ -74,6 +75,7 @@ def _replace(project_id: int, draft: SessionDraft, now: datetime, expected: int 
     if session is None:
         return None
     version_check(current=session.version, expected=expected)
+    status_change_check(current=session.status, wanted=draft.status)
     for name, value in draft.columns().items():
         setattr(session, name, value)
     session.workflow = workflow_of(project_id, draft.workflow, now)
@@ -88,7 +90,8 @@ def session_update(
 ) -> Session:
     """Change what is stated: JSON documents merge (RFC 7396; null empties one), everything else replaces.
 
-    `workflow` in `changes` is a text id or None. Raises StaleVersion, InvalidInput, NotFound when it is gone.
+    `workflow` in `changes` is a text id or None. Raises StaleVersion, InvalidInput, NotFound when it is gone, Conflict
+    for a status that cannot follow the stored one.
     """
     current = session_locked(pk=session.pk)
     if current is None:
@@ -97,6 +100,7 @@ def session_update(
     values = {name: _merged(current, name, value) for name, value in changes.items() if name != "workflow"}
     if errors := list(value_errors(values)):
         raise InvalidInput(errors)
+    status_change_check(current=current.status, wanted=values.get("status", current.status))
     for name, value in values.items():
         setattr(current, name, value)
     if "workflow" in changes:

@@ -30,34 +30,51 @@ Change = Callable[[SessionState | None], Values]
 class Terms:
     """What a write of a state is bound to: checked under the session's lock, in the transaction of the write.
 
-    `expected` is a version or one of the special values of config.shared.versions; `turn_id` is the client's name for
-    the turn and is kept with the version.
+    `expected` is a version or one of the special values of config.shared.versions; `fence` is the token of the lease
+    under which the client writes; `turn_id` is the client's name for the turn and is kept with the version.
     """
 
     expected: int | None = None
+    fence: int | None = None
     turn_id: str = ""
 
 
 def state_save(
-    *, session: Session, draft: StateDraft, now: datetime, expected_version: int | None = None
+    *,
+    session: Session,
+    draft: StateDraft,
+    now: datetime,
+    expected_version: int | None = None,
+    fence: int | None = None,
 ) -> SessionState:
     """Make this the session's state.
 
     Raises StaleVersion when `expected_version` is not the current one, VersionRequired when none is stated and the
-    setting STATE_VERSION_REQUIRED asks for one, TooLarge over MAX_STATE_BYTES, NotFound when the session is gone.
+    setting STATE_VERSION_REQUIRED asks for one, FencedOff when `fence` is not the newest token of the session's agent,
+    TooLarge over MAX_STATE_BYTES, NotFound when the session is gone.
     """
-    return _written(session, saving(draft), now, expected_version)
+    return _written(session, saving(draft), now, Terms(expected=expected_version, fence=fence))
 
 
 def state_update(
-    *, session: Session, changes: Mapping[str, Any], now: datetime, expected_version: int | None = None
+    *,
+    session: Session,
+    changes: Mapping[str, Any],
+    now: datetime,
+    expected_version: int | None = None,
+    fence: int | None = None,
 ) -> SessionState:
     """Change what is stated: `data` merges (RFC 7396), everything else replaces. Raises as `state_save` does."""
-    return _written(session, patching(changes), now, expected_version)
+    return _written(session, patching(changes), now, Terms(expected=expected_version, fence=fence))
 
 
 def state_rollback(
-    *, session: Session, version: int, now: datetime, expected_version: int | None = None
+    *,
+    session: Session,
+    version: int,
+    now: datetime,
+    expected_version: int | None = None,
+    fence: int | None = None,
 ) -> SessionState:
     """Make a checkpoint the current state again, as a new version. Raises NotFound, and as `state_save` does."""
 
@@ -68,7 +85,7 @@ def state_rollback(
             raise NotFound
         return state_values(checkpoint)
 
-    return _written(session, restored, now, expected_version)
+    return _written(session, restored, now, Terms(expected=expected_version, fence=fence))
 
 
 def state_current(*, session: Session) -> SessionState | None:
@@ -104,7 +121,7 @@ def state_next(*, session: Session, change: Change, terms: Terms, now: datetime)
     The former current version becomes a checkpoint, and what the policy keeps no longer is pruned. Raises as
     `state_save` does.
     """
-    if session_locked(pk=session.pk) is None:
+    if session_locked(pk=session.pk, fence=terms.fence) is None:
         raise NotFound
     current = state_current(session=session)
     if terms.expected is None and settings.STATE_VERSION_REQUIRED:
@@ -124,10 +141,10 @@ def state_next(*, session: Session, change: Change, terms: Terms, now: datetime)
     return state
 
 
-def _written(session: Session, change: Change, now: datetime, expected: int | None) -> SessionState:
+def _written(session: Session, change: Change, now: datetime, terms: Terms) -> SessionState:
     def write() -> SessionState:
         with transaction.atomic():
-            return state_next(session=session, change=change, terms=Terms(expected=expected), now=now)
+            return state_next(session=session, change=change, terms=terms, now=now)
 
     return retried(write)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.shared.api.fields import InstantValue, IntegerValue, TextValue
+from config.shared.api.fields import BooleanValue, InstantValue, IntegerValue, TextValue
 from config.shared.api.serializers import LedgerSerializer, StrictInput
 from sessions_app.models import AgentResidency, Session, SessionState
 from sessions_app.services.drafts import GREATEST_COUNT, max_length
@@ -106,10 +106,16 @@ class RollbackSerializer(StrictInput):
 
 
 class HeartbeatSerializer(StrictInput):
-    """An agent that is in memory for a session."""
+    """An agent that is in memory for a session, and its lease."""
 
     agent_id = TextValue(max_length=ID_LENGTH)
     host = TextValue(max_length=max_length(AgentResidency, "host"), required=False, default="", allow_blank=True)
+    fence = IntegerValue(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        help_text="The fencing token: send it back with each heartbeat, and with what the agent writes.",
+    )
     resident_since = InstantValue(read_only=True)
     heartbeat_at = InstantValue(read_only=True)
 
@@ -117,11 +123,13 @@ class HeartbeatSerializer(StrictInput):
 class ResidencySerializer(StrictInput):
     """Which session has which agent in memory."""
 
-    session_id = SessionName(read_only=True)
-    agent_id = TextValue(read_only=True)
-    host = TextValue(read_only=True)
-    resident_since = InstantValue(read_only=True)
-    heartbeat_at = InstantValue(read_only=True)
+    session_id = TextValue(source="session.session_id", read_only=True)
+    agent_id = TextValue(source="lease.agent_id", read_only=True)
+    host = TextValue(source="lease.host", read_only=True)
+    fence = IntegerValue(source="lease.fence", read_only=True)
+    resident_since = InstantValue(source="lease.resident_since", read_only=True)
+    heartbeat_at = InstantValue(source="lease.heartbeat_at", read_only=True)
+    idle = BooleanValue(source="is_idle", read_only=True)
 
 
 class SessionStatusSerializer(serializers.Serializer[Any]):

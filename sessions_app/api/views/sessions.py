@@ -13,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.shared.api.fencing import FENCE_PARAMETER, stated_fence
 from config.shared.api.routers import ANY_ID, NUMBER
 from config.shared.api.viewsets import (
     CreateMixin,
@@ -36,9 +37,14 @@ from sessions_app.api.serializers.sessions import (
     StateSerializer,
 )
 from sessions_app.models import Session, SessionState
-from sessions_app.selectors import residencies_newest, session_counts, session_find
+from sessions_app.selectors import session_counts, session_find
 from sessions_app.services.drafts import SessionDraft, StateDraft
-from sessions_app.services.residency import agent_heartbeat, agent_release
+from sessions_app.services.residency import (
+    agent_heartbeat,
+    agent_release,
+    residencies_newest,
+    residency_counts,
+)
 from sessions_app.services.sessions import session_create, session_delete, session_save, session_update
 from sessions_app.services.states import state_current, state_rollback, state_save, state_update
 
@@ -103,9 +109,11 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
         detail = request.query_params.get("detail", "false")
         if detail not in ("true", "false"):
             raise InvalidInput.at("/detail", "detail is true or false.")
-        answer = session_counts(caller=self.caller, now=timezone.now(), idle_seconds=settings.AGENT_IDLE_SECONDS)
+        asked = {"caller": self.caller, "now": timezone.now()}
+        idle = {"idle_seconds": settings.AGENT_IDLE_SECONDS}
+        answer = {**session_counts(**asked), **residency_counts(**asked, **idle)}
         if detail == "true":
-            rows = residencies_newest(caller=self.caller)
+            rows = residencies_newest(**asked, **idle)
             answer["residencies"] = ResidencySerializer(rows, many=True, context=self.get_serializer_context()).data
         return Response(answer)
 
@@ -118,46 +126,59 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
             raise NotFound("The session has no state yet.")
         return self._state_answer(state)
 
-    @extend_schema(request=StateSerializer, responses={200: StateSerializer, 201: StateSerializer})
+    @extend_schema(
+        request=StateSerializer, responses={200: StateSerializer, 201: StateSerializer}, parameters=[FENCE_PARAMETER]
+    )
     @state.mapping.put
     def save_state(self, request: Request, session_id: str) -> Response:
         """Make this the session's state; the former one stays as a checkpoint."""
         values = self.validated()
         expected = stated_version(values, self.expected_version)
         draft = StateDraft(**emptied(values))
-        return self._state_answer(
-            state_save(session=self.get_object(), draft=draft, now=timezone.now(), expected_version=expected)
-        )
+        return self._state_answer(state_save(session=self.get_object(), draft=draft, **self._conditions(expected)))
 
-    @extend_schema(request=StateSerializer(partial=True), responses={200: StateSerializer, 201: StateSerializer})
+    @extend_schema(
+        request=StateSerializer(partial=True),
+        responses={200: StateSerializer, 201: StateSerializer},
+        parameters=[FENCE_PARAMETER],
+    )
     @state.mapping.patch
     def merge_state(self, request: Request, session_id: str) -> Response:
         """Change what is stated: `data` merges (RFC 7396), everything else replaces."""
         changes = self.validated(partial=True)
         expected = stated_version(changes, self.expected_version)
         return self._state_answer(
-            state_update(session=self.get_object(), changes=changes, now=timezone.now(), expected_version=expected)
+            state_update(session=self.get_object(), changes=changes, **self._conditions(expected))
         )
+
+    def _conditions(self, expected: int | None) -> dict[str, Any]:
+        """What a write of the state is held to: the version and the lease that the caller states."""
+        return {"now": timezone.now(), "expected_version": expected, "fence": stated_fence(self.request)}
 
     def _state_answer(self, state: SessionState) -> Response:
         is_first_write = self.request.method not in ("GET", "HEAD") and state.version == 1
         code = status.HTTP_201_CREATED if is_first_write else status.HTTP_200_OK
         return Response(self.get_serializer(state).data, status=code)
 
-    @extend_schema(request=HeartbeatSerializer, responses=HeartbeatSerializer)
+    @extend_schema(request=HeartbeatSerializer, responses=HeartbeatSerializer, parameters=[FENCE_PARAMETER])
     @action(detail=True, methods=["post"], serializer_class=HeartbeatSerializer)
     def heartbeat(self, request: Request, session_id: str) -> Response:
-        """Say that the session's agent is in memory; renews the sliding expiry."""
-        values = self.validated()
-        return Response(
-            self.get_serializer(agent_heartbeat(session=self.get_object(), now=timezone.now(), **values)).data
-        )
+        """Say that the session's agent is in memory; renews the sliding expiry, and answers with the agent's lease.
 
-    @extend_schema(request=None, responses={204: None})
+        With the `fence` of the agent's lease that lease goes on; without it the agent takes the session.
+        """
+        values = self.validated()
+        stated, in_body = stated_fence(request), values.pop("fence", None)
+        if stated and in_body and stated != in_body:
+            raise InvalidInput.at("/fence", "The header states another token.")
+        lease = agent_heartbeat(session=self.get_object(), now=timezone.now(), fence=stated or in_body, **values)
+        return Response(self.get_serializer(lease).data)
+
+    @extend_schema(request=None, responses={204: None}, parameters=[FENCE_PARAMETER])
     @heartbeat.mapping.delete
     def release(self, request: Request, session_id: str) -> Response:
         """Say that the agent left memory; no data is touched."""
-        agent_release(session=self.get_object())
+        agent_release(session=self.get_object(), fence=stated_fence(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -199,7 +220,7 @@ class CheckpointViewSet(VersionedMixin, ListMixin, RetrieveMixin, LedgerViewSet)
             session=session_find(caller=self.caller, session_id=self.kwargs["session_id"])
         )
 
-    @extend_schema(request=RollbackSerializer, responses={201: StateSerializer})
+    @extend_schema(request=RollbackSerializer, responses={201: StateSerializer}, parameters=[FENCE_PARAMETER])
     @action(detail=True, methods=["post"])
     def rollback(self, request: Request, session_id: str, version: str) -> Response:
         """Make this version the current state again, as a new version."""
@@ -210,5 +231,6 @@ class CheckpointViewSet(VersionedMixin, ListMixin, RetrieveMixin, LedgerViewSet)
             version=int(version),
             now=timezone.now(),
             expected_version=stated_version(dict(stated.validated_data), self.expected_version),
+            fence=stated_fence(request),
         )
         return self.answer(state, status.HTTP_201_CREATED)
