@@ -99,20 +99,20 @@ class RedisLeases:
         """Store the lease in the place of any older one."""
         keys = [*self._keys(lease.session_pk, lease.project_id), self._prefix + "projects"]
         moments = [_number(lease.resident_since), _number(lease.heartbeat_at)]
-        values = [lease.fence, lease.agent_id, lease.host, *moments, lease.session_pk, lease.project_id]
+        values: list[Any] = [lease.fence, lease.agent_id, lease.host, *moments, lease.session_pk, lease.project_id]
         return _lease(lease.session_pk, lease.project_id, _pairs(self._put(keys=keys, args=values)))
 
     @_honest
     def renew(self, *, session_pk: int, project_id: int, fence: int, host: str, now: datetime) -> Lease | None:
         """Note a heartbeat of the lease with this token."""
-        keys, values = self._keys(session_pk, project_id), [fence, host, _number(now), session_pk]
-        found = _pairs(self._renew(keys=keys, args=values))
+        values: list[Any] = [fence, host, _number(now), session_pk]
+        found = _pairs(self._renew(keys=self._keys(session_pk, project_id), args=values))
         return _lease(session_pk, project_id, found) if found else None
 
     @_honest
     def release(self, *, session_pk: int, project_id: int, fence: int | None) -> bool:
         """End the session's lease, or only the one with this token."""
-        values = ["" if fence is None else fence, session_pk]
+        values: list[Any] = ["" if fence is None else fence, session_pk]
         return bool(self._release(keys=self._keys(session_pk, project_id), args=values))
 
     @_honest
@@ -121,7 +121,7 @@ class RedisLeases:
         released = 0
         for project in self._projects(projects):
             if released < limit:
-                values = [_number(before), limit - released, self._prefix + "lease:"]
+                values: list[Any] = [_number(before), limit - released, self._prefix + "lease:"]
                 released += self._release_idle(keys=[self._beats(project)], args=values)
         return released
 
