@@ -6,13 +6,15 @@ from typing import Any
 from django.db.models import Avg, Count, Max, Min, Sum
 
 from config.shared.fields import ExactSum
-from history_app.models import LLMCall, Message, TokenUsage, ToolCall
+from history_app.models import ErrorRecord, LLMCall, Message, TokenUsage, ToolCall
+from history_app.selectors.metric_figures import metric_figures
 from history_app.selectors.percentiles import NO_PERCENTILES, percentiles
 from history_app.selectors.record_types import COST_ALONE, RECORD_TYPES
 from sessions_app.models import Session
 
 WHOLE = 100.0
 DIGITS = 9
+MINUTE = 60
 
 
 def session_summary(session: Session) -> dict[str, Any]:
@@ -74,19 +76,32 @@ def _tokens_and_cost(session: Session) -> dict[str, Any]:
 
 
 def session_performance(session: Session) -> dict[str, Any]:
-    """Return how long models and tools took, in seconds, and how many tokens were used (document 000).
+    """Return how long models and tools took, in seconds, how much was done, and what the agent measured (document 000).
 
-    `request_count` counts the answers whose response time is known. Where nothing was measured, times are 0.
+    `request_count` counts the answers whose response time is known. `throughput` is model requests a minute, from the
+    first one to the last answer; `error_rate` is errors a message, from 0 to 1. Where nothing was measured, it is 0.
     """
     calls = LLMCall.objects.in_session(session)
-    tools = ToolCall.objects.in_session(session)
+    messages = Message.objects.in_session(session).count()
+    errors = ErrorRecord.objects.in_session(session).count()
     return {
         "session_id": session.session_id,
         "request_count": calls.exclude(response_time=None).count(),
         **durations(calls, "response_time"),
-        **durations(tools, "execution_time"),
+        **durations(ToolCall.objects.in_session(session), "execution_time"),
+        "throughput": _throughput(calls),
+        "error_rate": min(errors / messages, 1.0) if messages else 0.0,
         "total_tokens": _tokens_and_cost(session)["total_tokens"],
+        "metrics": metric_figures(session),
     }
+
+
+def _throughput(calls: Any) -> float:
+    found = calls.aggregate(count=Count("pk"), first=Min("timestamp"), asked=Max("timestamp"), last=Max("responded_at"))
+    if found["first"] is None:
+        return 0.0
+    seconds = seconds_between(found["first"], max(found["asked"], found["last"] or found["asked"]))
+    return measured(found["count"] * MINUTE / seconds) if seconds else 0.0
 
 
 def durations(rows: Any, column: str) -> dict[str, Any]:

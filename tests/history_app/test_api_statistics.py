@@ -89,8 +89,21 @@ def test_the_performance_of_a_session(owner, work):
         "p50_execution_time": 0.5,
         "p95_execution_time": 1.5,
         "p99_execution_time": 1.5,
+        "throughput": 0.3,
+        "error_rate": pytest.approx(1 / 9),
         "total_tokens": 120,
+        "metrics": [],
     }
+
+
+def test_what_the_agent_measured_itself(owner, project, now):
+    loads = [record("metric", f"l-{n}", metric_type="cpu", metric_value=float(n)) for n in range(1, 101)]
+    rates = [record("metric", f"r-{n}", metric_type="error_rate", metric_value=-0.25) for n in range(2)]
+    write(project, [*loads, *rates, record("metric", "x", session_id="s-2")], now)
+    assert owner.get("/api/sessions/s-1/performance/").json()["metrics"] == [
+        {"metric_type": "cpu", "count": 100, "avg": 50.5, "min": 1, "max": 100, "p50": 50, "p95": 95, "p99": 99},
+        {"metric_type": "error_rate", "count": 2, **dict.fromkeys(("avg", "min", "max", "p50", "p95", "p99"), -0.25)},
+    ]
 
 
 def test_a_session_in_which_nothing_happened(owner, project):
@@ -99,12 +112,15 @@ def test_a_session_in_which_nothing_happened(owner, project):
     assert owner.get("/api/sessions/s-1/summary/").json() == summary
     statistics = owner.get("/api/sessions/s-1/statistics/").json()
     assert (statistics["success_rate"], statistics["total_cost"], statistics["duration_seconds"]) == (100, None, 0)
-    assert set(owner.get("/api/sessions/s-1/performance/").json().values()) == {"s-1", 0}
+    performance = owner.get("/api/sessions/s-1/performance/").json()
+    assert performance.pop("metrics") == []
+    assert set(performance.values()) == {"s-1", 0}
 
 
 def test_more_errors_than_messages_are_no_negative_rate(owner, project, now):
     write(project, [record("message", "m-1"), *[record("error", f"e-{n}") for n in range(3)]], now)
     assert owner.get("/api/sessions/s-1/statistics/").json()["success_rate"] == 0
+    assert owner.get("/api/sessions/s-1/performance/").json()["error_rate"] == 1
 
 
 @pytest.mark.parametrize("name", ["summary", "statistics", "performance"])
@@ -229,7 +245,7 @@ def test_a_senseless_parameter_is_named(owner, path, parameters):
         (ERRORS, 6),
         ("/api/sessions/s-1/summary/", 3),
         ("/api/sessions/s-1/statistics/", 13),
-        ("/api/sessions/s-1/performance/", 8),
+        ("/api/sessions/s-1/performance/", 12),
     ],
 )
 def test_figures_take_a_fixed_number_of_queries(owner, calls, django_assert_num_queries, path, queries):

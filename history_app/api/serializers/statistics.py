@@ -51,6 +51,19 @@ class SessionStatisticsSerializer(serializers.Serializer[Any]):
     records_by_type = serializers.DictField(child=serializers.IntegerField())
 
 
+class MetricFiguresSerializer(serializers.Serializer[Any]):
+    """The values of one metric that agents reported."""
+
+    metric_type = serializers.CharField()
+    count = serializers.IntegerField()
+    avg = serializers.FloatField()
+    min = serializers.FloatField()
+    max = serializers.FloatField()
+    p50 = serializers.FloatField()
+    p95 = serializers.FloatField()
+    p99 = serializers.FloatField()
+
+
 class PerformanceSerializer(ExecutionTimesSerializer):
     """How long models and tools took in a session, in seconds; 0 where nothing was measured."""
 
@@ -62,7 +75,10 @@ class PerformanceSerializer(ExecutionTimesSerializer):
     p50_response_time = serializers.FloatField()
     p95_response_time = serializers.FloatField()
     p99_response_time = serializers.FloatField()
+    throughput = serializers.FloatField(help_text="Model requests a minute, from the first to the last answer.")
+    error_rate = serializers.FloatField(help_text="Errors a message, from 0 to 1.")
     total_tokens = serializers.IntegerField()
+    metrics = MetricFiguresSerializer(many=True, help_text="The 100 metrics with the most values.")
 
 
 class OutcomesSerializer(serializers.Serializer[Any]):
