@@ -20,7 +20,11 @@ CONTENTS: dict[str, tuple[str, ...]] = {
     "llm_request": ("messages", "parameters"),
     "llm_response": ("response",),
     "error": ("error_message", "stack_trace"),
+    "task": ("user_input", "results"),
 }
+STEP_CONTENTS = ("description", "expected_output", "actual_output", "context", "validation_report")
+# What is worked out here, and no part of what was recorded.
+COMPUTED = frozenset({"computed_cost"})
 
 
 def record_of(record_type: str, row: Row, session_id: str) -> Record:
@@ -156,6 +160,27 @@ def _metric(row: Row) -> Record:
     return {**_start(row), **_picked(row, "metric_type", "metric_value"), "metadata": _object(row["metadata"])}
 
 
+def _task(row: Row) -> Record:
+    return {
+        "record_id": row["record_id"],
+        "timestamp": row["created_at"],
+        **_picked(row, "user_input", "status"),
+        "results": _document(row["results"]),
+        "updated_at": row["updated_at"],
+        "subtasks": [_step(step) for step in row["subtasks"]],
+        "metadata": _object(row["metadata"]),
+    }
+
+
+def _step(row: Row) -> Record:
+    return {
+        **_picked(row, "subtask_index", "description", "expected_output", "actual_output", "status"),
+        "context": _object(row["context"]),
+        "validation_report": _object(row["validation_report"]),
+        **_picked(row, "created_at", "updated_at"),
+    }
+
+
 _FORMS: dict[str, Callable[[Row], Record]] = {
     "message": _message,
     "llm_request": _llm_request,
@@ -165,4 +190,5 @@ _FORMS: dict[str, Callable[[Row], Record]] = {
     "tool_call": _tool_call,
     "error": _error,
     "metric": _metric,
+    "task": _task,
 }

@@ -8,7 +8,7 @@ from django.db.models import ExpressionWrapper, F, Model, QuerySet, TextField
 from django.db.models.functions import Substr
 
 from config.shared.fields import JSONTextField
-from history_app.models import LLMCall, ToolCall
+from history_app.models import LLMCall, Subtask, ToolCall
 from history_app.selectors.beginnings import BEGINNING_CHARACTERS, is_cut, opening
 
 Row = dict[str, Any]
@@ -27,19 +27,27 @@ def rows_read(model: type[Model], pks: Collection[int], *, whole: bool) -> dict[
     A tool call has its task's record id under `task`. Without `whole`, of large documents the first characters are
     read only: they are a JSON text then, and the row says `truncated`.
     """
-    found = _values(model, whole).filter(pk__in=pks)
+    found = _values(model._default_manager.filter(pk__in=pks), whole=whole)
     return {row["id"]: _named(row, model, whole) for row in found}
 
 
-def _values(model: type[Model], whole: bool) -> QuerySet[Any, Row]:
-    fields = [field for field in model._meta.concrete_fields if field.name not in _INSIDE]
+def rows_in_order(rows: QuerySet[Any], *, unused: Collection[str] = ()) -> list[Row]:
+    """Return ordered rows as `rows_read` does, whole but for the columns that are not used."""
+    return [_named(row, rows.model, whole=True) for row in _values(rows, whole=True, unused=unused)]
+
+
+def _values(rows: QuerySet[Any], *, whole: bool, unused: Collection[str] = ()) -> QuerySet[Any, Row]:
+    model = rows.model
+    fields = [field for field in model._meta.concrete_fields if field.name not in _INSIDE and field.name not in unused]
     documents = [field.name for field in fields if isinstance(field, JSONTextField)]
     cut = () if whole else LARGE.get(model, ())
     stored = {f"{_STORED}{name}": _text(name, cut=name in cut) for name in documents}
     if model is ToolCall:
         stored[f"{_STORED}task"] = F("task__record_id")
+    if model is Subtask:
+        stored[f"{_STORED}task"] = F("task_id")
     plain = [field.name for field in fields if field.name not in documents]
-    found: QuerySet[Any, Row] = model._default_manager.values(*plain, **stored)
+    found: QuerySet[Any, Row] = rows.values(*plain, **stored)
     return found
 
 

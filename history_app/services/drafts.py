@@ -20,11 +20,15 @@ class Draft(msgspec.Struct, kw_only=True):
 
 
 class MessageDraft(Draft):
-    """One message. A content that is no text stands in `structured_content`, with its text parts in `content`."""
+    """One message. A content that is no text stands in `structured_content`, with its text parts in `content`.
+
+    `sequence` is the number that it had elsewhere; it keeps it where that is above all numbers given in the session.
+    """
 
     role: str
     content: str | None = None
     structured_content: str | None = None
+    sequence: int | None = None
 
 
 class ToolCallDraft(Draft):
@@ -101,3 +105,27 @@ class MetricDraft(Draft):
 
     metric_type: str
     metric_value: float
+
+
+class StepDraft(msgspec.Struct, kw_only=True):
+    """One step of a task; times that are None are the task's."""
+
+    subtask_index: int
+    description: str
+    expected_output: str = ""
+    actual_output: str = ""
+    status: str = "pending"
+    context: str | None = None
+    validation_report: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class TaskDraft(Draft):
+    """One task with its steps, created at its time; `updated_at` is None where it has not changed since."""
+
+    user_input: str
+    status: str = "pending"
+    results: str | None = None
+    updated_at: datetime | None = None
+    subtasks: list[StepDraft] = msgspec.field(default_factory=list)

@@ -13,6 +13,9 @@ Provider = Annotated[str, Meta(max_length=100)]
 Source = Annotated[str, Meta(max_length=32)]
 Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Role = Literal["user", "assistant", "system", "tool"]
+Work = Literal["pending", "in_progress", "completed", "failed", "cancelled"]
+# Far above any session, and exact in every client's numbers.
+Number = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
 class Incoming(Struct, tag_field="record_type", kw_only=True):
@@ -25,8 +28,9 @@ class Incoming(Struct, tag_field="record_type", kw_only=True):
 
 
 class Message(Incoming, tag="message"):
-    """`message_type` is document 000's name of `role`."""
+    """`message_type` is document 000's name of `role`. `sequence` is the number that it had where it comes from."""
 
+    sequence: Number | None = None
     role: Role | None = None
     message_type: Role | None = None
     content: Any = None
@@ -103,6 +107,30 @@ class Error(Incoming, tag="error"):
     error_message: str | None = None
     stack_trace: str | None = None
     severity: Literal["debug", "info", "warning", "error", "critical"] | None = None
+
+
+class Step(Struct, kw_only=True, forbid_unknown_fields=True):
+    """One step of a task; without an index it has its place in the list."""
+
+    description: str
+    subtask_index: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    expected_output: str | None = None
+    actual_output: str | None = None
+    status: Work | None = None
+    context: dict[str, Any] | None = None
+    validation_report: dict[str, Any] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class Task(Incoming, tag="task"):
+    """A task with its steps; its time is that of its creation."""
+
+    user_input: str
+    status: Work | None = None
+    results: Any = None
+    updated_at: datetime | None = None
+    subtasks: list[Step] | None = None
 
 
 class Metric(Incoming, tag="metric"):

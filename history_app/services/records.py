@@ -90,9 +90,11 @@ def _explained(message: str) -> InvalidInput:
     fault = _FAULT.fullmatch(message)
     detail, path = (fault["detail"], fault["path"] or "") if fault else (message, "")
     missing = _MISSING.fullmatch(detail)
-    if missing:
+    if missing and not path:
         return InvalidInput.at(f"/{missing['field']}", _("This field is required."))
-    return InvalidInput.at(f"/{path}" if path else "", detail)
+    # Within a list msgspec does not say at which place; the list is named, and the detail says what it found.
+    outer, inside, _rest = path.partition("[")
+    return InvalidInput.at(f"/{outer}" if path else "", f"{detail} ({path})" if inside else detail)
 
 
 def _common(
@@ -124,7 +126,7 @@ def _message(record: incoming.Message, replaced: Replaced) -> dict[str, Any]:
         structured = storable_document(content, "/content", replaced)
         content = text_parts(content)
     text = None if content is None else storable_text(content, "/content", replaced)
-    return {"role": role, "content": text, "structured_content": structured}
+    return {"role": role, "content": text, "structured_content": structured, "sequence": record.sequence}
 
 
 def _tool_call(record: incoming.ToolCall, replaced: Replaced) -> dict[str, Any]:
@@ -227,6 +229,37 @@ def _metric(record: incoming.Metric, replaced: Replaced) -> dict[str, Any]:
     return {"metric_type": storable_text(record.metric_type, "/metric_type", replaced), "metric_value": value}
 
 
+def _task(record: incoming.Task, replaced: Replaced) -> dict[str, Any]:
+    steps = [_step(step, place, replaced) for place, step in enumerate(record.subtasks or ())]
+    if len({step.subtask_index for step in steps}) < len(steps):
+        raise InvalidInput.at("/subtasks", _("Two subtasks have the same index."))
+    return {
+        "user_input": storable_text(record.user_input, "/user_input", replaced),
+        "status": record.status or "pending",
+        "results": storable_document(record.results, "/results", replaced),
+        "updated_at": _moment(record.updated_at, "/updated_at"),
+        "subtasks": steps,
+    }
+
+
+def _step(step: incoming.Step, place: int, replaced: Replaced) -> drafts.StepDraft:
+    at = f"/subtasks/{place}/"
+    texts = ("description", "expected_output", "actual_output")
+    documents = ("context", "validation_report")
+    times = ("created_at", "updated_at")
+    values: dict[str, Any] = {
+        **{name: storable_text(getattr(step, name) or "", at + name, replaced) for name in texts},
+        **{name: storable_document(getattr(step, name) or None, at + name, replaced) for name in documents},
+        **{name: _moment(getattr(step, name), at + name) for name in times},
+    }
+    index = place if step.subtask_index is None else step.subtask_index
+    return drafts.StepDraft(subtask_index=index, status=step.status or "pending", **values)
+
+
+def _moment(value: datetime | None, pointer: str) -> datetime | None:
+    return None if value is None else storable_time(value, pointer)
+
+
 _DRAFTING: dict[type[incoming.Incoming], Callable[[Any, Replaced], dict[str, Any]]] = {
     incoming.Message: _message,
     incoming.ToolCall: _tool_call,
@@ -236,6 +269,7 @@ _DRAFTING: dict[type[incoming.Incoming], Callable[[Any, Replaced], dict[str, Any
     incoming.Cost: _cost,
     incoming.Error: _error,
     incoming.Metric: _metric,
+    incoming.Task: _task,
 }
 _DRAFTS: dict[type[incoming.Incoming], type[Draft]] = {
     incoming.Message: drafts.MessageDraft,
@@ -246,6 +280,7 @@ _DRAFTS: dict[type[incoming.Incoming], type[Draft]] = {
     incoming.Cost: drafts.CostDraft,
     incoming.Error: drafts.ErrorDraft,
     incoming.Metric: drafts.MetricDraft,
+    incoming.Task: drafts.TaskDraft,
 }
 _KINDS = {kind.__struct_config__.tag: kind for kind in _DRAFTING}
 RECORD_TYPES = tuple(map(str, _KINDS))

@@ -27,3 +27,14 @@ class TimelineSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = RecordSerializer(many=True)
+
+
+class ExportSerializer(serializers.Serializer[Any]):
+    """A session as one document. `session` and `state` have the fields that their own addresses show."""
+
+    exported_at = serializers.DateTimeField()
+    session = serializers.DictField()
+    state = serializers.DictField(allow_null=True)
+    tasks = serializers.ListField(child=serializers.DictField())
+    records = RecordSerializer(many=True)
+    total_records = serializers.IntegerField(help_text="Tasks and records.")

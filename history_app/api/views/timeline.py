@@ -18,7 +18,7 @@ from config.shared.errors import InvalidInput
 from history_app.api.parameters import END, SESSION, START, TYPES, period_of, types_of
 from history_app.api.serializers.timeline import TimelineSerializer
 from history_app.models import Message
-from history_app.selectors.record_forms import CONTENTS, Record
+from history_app.selectors.record_forms import CONTENTS, STEP_CONTENTS, Record
 from history_app.selectors.timeline import Key, Place, records_at, timeline_count, timeline_places
 from sessions_app.selectors import session_find
 
@@ -70,8 +70,14 @@ def shown(records: list[Record], caller: Caller) -> list[Record]:
 
 def masked(record: Record) -> Record:
     """Return a record without its contents."""
-    hidden = CONTENTS.get(record["record_type"], ())
-    return {name: MASK if name in hidden and value is not None else value for name, value in record.items()}
+    shown = _hidden(record, CONTENTS.get(record["record_type"], ()))
+    if "subtasks" in shown:
+        shown["subtasks"] = [_hidden(step, STEP_CONTENTS) for step in shown["subtasks"]]
+    return shown
+
+
+def _hidden(values: Record, names: tuple[str, ...]) -> Record:
+    return {name: MASK if name in names and value is not None else value for name, value in values.items()}
 
 
 def _position(request: Any) -> tuple[Key | None, bool]:

@@ -1,6 +1,5 @@
 """Kinds of records that are a row each: messages, tool calls, errors and metrics."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -57,12 +56,11 @@ def facts_write(kind: Kind, entries: Sequence[Entry], batch: Batch) -> None:
         with transaction.atomic():
             _insert(kind, first, batch)
     except IntegrityError:
+        for entry in first:
+            entry.session.begin_numbers()
         first = _unknown_ones(kind, first, batch)
         _insert(kind, first, batch)
     batch.stored(first)
-    if kind.numbered:
-        for entry in first:
-            entry.session.added += 1
 
 
 def first_ones(entries: Sequence[Entry], batch: Batch) -> list[Entry]:
@@ -112,8 +110,6 @@ def _insert(kind: Kind, entries: Sequence[Entry], batch: Batch) -> None:
     if not kind.numbered:
         statements.insert_rows(kind.model, kind.columns, rows)
         return
-    given: Counter[int] = Counter()
     for place, entry in enumerate(entries):
-        given[entry.session.pk] += 1
-        rows[place] = (*rows[place], entry.session.last_sequence + given[entry.session.pk])
+        rows[place] = (*rows[place], entry.session.number(entry.draft.sequence))  # type: ignore[attr-defined]
     statements.insert_rows(kind.model, (*kind.columns, "sequence"), rows)

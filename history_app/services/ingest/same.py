@@ -6,8 +6,9 @@ from history_app.services.ingest.columns import same_json
 DOCUMENTS = frozenset(
     {"metadata", "structured_content", "tool_input", "tool_output", "messages", "parameters", "response", "token_usage"}
 )
-# The session and record id are how the two were found; whether a time was stated decides whether it counts.
-_NOT_CONTENT = frozenset({"session_id", "record_id", "timed"})
+# The session and record id are how the two were found; whether a time was stated decides whether it counts. A number
+# is given here, and only asked for there.
+_NOT_CONTENT = frozenset({"session_id", "record_id", "timed", "sequence"})
 # Left empty, these are taken from elsewhere when the record is stored: the session's user, the other half's model.
 _FILLED_IN = frozenset({"user_id", "model", "provider"})
 

@@ -18,13 +18,26 @@ NAMES_PER_QUERY = 500
 
 @dataclass(slots=True)
 class TakenSession:
-    """One session of the batch, under lock; `added` and `latest` say what the batch brings it."""
+    """One session of the batch, under lock; `added`, `numbered` and `latest` say what the batch brings it."""
 
     pk: int
     user_id: str
     last_sequence: int = 0
     added: int = 0
+    numbered: int = 0
     latest: datetime | None = None
+
+    def begin_numbers(self) -> None:
+        """Forget the numbers given to the batch's messages: they are given a second time."""
+        self.added = self.numbered = 0
+
+    def number(self, wanted: int | None) -> int:
+        """Return the next message's number: the wanted one where it is above all that were given, else the next."""
+        self.added += 1
+        following = self.last_sequence + self.numbered + 1
+        number = following if wanted is None or wanted < following else wanted
+        self.numbered = number - self.last_sequence
+        return number
 
     def touch(self, timestamp: datetime) -> None:
         """Remember that a fact of this time was stored."""
@@ -115,7 +128,7 @@ def sessions_advance(*, sessions: Iterable[TakenSession], now: datetime) -> None
     Raises TryAgain when a counter is not where it was: nothing of the batch is stored then, and it is retried.
     """
     rows = [
-        (session.pk, session.last_sequence, session.added, min(session.latest, now))
+        (session.pk, session.last_sequence, session.numbered, session.added, min(session.latest, now))
         for session in sessions
         if session.latest is not None
     ]

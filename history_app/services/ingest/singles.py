@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connec
 
 from config.shared.fields import JSONTextField
 from config.shared.retries import curable
-from history_app.services.drafts import Draft, ToolCallDraft
+from history_app.services.drafts import Draft, MessageDraft, ToolCallDraft
 from history_app.services.ingest.batch import Entry
 from history_app.services.ingest.facts import KINDS, Kind, row_of
 from history_app.services.ingest.sessions import TakenSession
@@ -53,10 +53,13 @@ def single_write(*, project_id: int, draft: Draft, now: datetime) -> Single | No
     """Store one record of an existing session and return where it stands.
 
     Returns None, with nothing stored, where this is not the way: on another database, for a kind that is joined with
-    others, for a new session, and for a record whose id is known. The way of batches finds out what is the matter.
+    others, for a message that asks for a number, for a new session, and for a record whose id is known. The way of
+    batches finds out what is the matter.
     """
     kind = KINDS.get(type(draft))
     if kind is None or (isinstance(draft, ToolCallDraft) and draft.task is not None):
+        return None
+    if isinstance(draft, MessageDraft) and draft.sequence is not None:
         return None
     database: Any = connections[DEFAULT_DB_ALIAS]
     if database.vendor != "postgresql":

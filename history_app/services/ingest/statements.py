@@ -89,17 +89,17 @@ def update_rows(model: type[models.Model], columns: Sequence[str], rows: Sequenc
         )
 
 
-def advance_counters(table: str, rows: Sequence[tuple[int, int, int, Any]]) -> int:
+def advance_counters(table: str, rows: Sequence[tuple[int, int, int, int, Any]]) -> int:
     """Move the activity of sessions on, and return how many rows were moved.
 
-    Each row is (session, last sequence as it was read, new messages, time of the newest fact); a row whose last
-    sequence is another by now is left alone.
+    Each row is (session, last sequence as it was read, by how much it grows, new messages, time of the newest fact); a
+    row whose last sequence is another by now is left alone.
     """
-    columns = [("session_id", INTEGER), ("was", INTEGER), ("added", INTEGER), ("latest", TIME)]
+    columns = [("session_id", INTEGER), ("was", INTEGER), ("numbered", INTEGER), ("added", INTEGER), ("latest", TIME)]
     source, parameters = values_table(columns, rows)
     later = "MAX" if connection.vendor == "sqlite" else "GREATEST"
     sets = (
-        "last_sequence = t.last_sequence + v.added, message_count = t.message_count + v.added, "
+        "last_sequence = t.last_sequence + v.numbered, message_count = t.message_count + v.added, "
         f"last_activity_at = {later}(t.last_activity_at, v.latest)"
     )
     match = "t.session_id = v.session_id AND t.last_sequence = v.was"

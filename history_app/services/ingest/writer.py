@@ -17,6 +17,7 @@ from history_app.services.ingest.sessions import TakenSession, sessions_advance,
 from history_app.services.ingest.singles import single_write
 from history_app.services.ingest.tasks import tasks_resolve
 from history_app.services.ingest.usage import usage_write
+from history_app.services.ingest.work import tasks_write
 
 REFUSALS = (OutcomeKind.CONFLICT, OutcomeKind.REJECTED)
 UNKNOWN_SESSION = Outcome(OutcomeKind.REJECTED, "/session_id", "There is no such session.")
@@ -62,6 +63,7 @@ def batch_write(
     taken = sessions_take(project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions)
     batch = Batch(project_id, now, [SAME] * len(drafts))
     by_type = _sorted(drafts, taken, batch)
+    tasks_write(by_type[kinds.TaskDraft], batch)
     for type_, kind in KINDS.items():
         if entries := by_type[type_]:
             facts_write(kind, tasks_resolve(entries, batch) if type_ is kinds.ToolCallDraft else entries, batch)
