@@ -57,7 +57,9 @@ def record_pages(session: Session, kind: RecordType) -> Iterator[list[Record]]:
         if end is None:
             return
         page = rows_in_order(rest.filter(**{f"{key}__lte": end}).order_by(key), unused=_UNUSED.get(kind.name, ()))
-        yield [record_of(kind.name, row, session.session_id) for row in _completed(kind.model, page)]
+        # Rows may have been removed since their keys were read.
+        if page:
+            yield [record_of(kind.name, row, session.session_id) for row in _completed(kind.model, page)]
         after = end
 
 
