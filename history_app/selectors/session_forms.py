@@ -12,7 +12,7 @@ SESSION_FIELDS = (
 )
 STATE_FIELDS = (
     *("current_step", "iteration_count", "max_iterations", "workflow_name", "start_time", "errors", "tool_results"),
-    *("data", "version", "created_at"),
+    *("data", "version", "turn_id", "created_at"),
 )
 # What roles that see contents masked do not see.
 SESSION_CONTENTS = ("context",)
