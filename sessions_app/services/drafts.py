@@ -42,7 +42,10 @@ class StateDraft:
 
 @dataclass(slots=True, kw_only=True)
 class RunDraft:
-    """One run of a workflow (document 000, 2.2.2). `workflow` is the definition's text id."""
+    """One run of a workflow (document 000, 2.2.2). `workflow` is the definition's text id.
+
+    `is_counted` says that the workflow's number of uses, brought from elsewhere, holds this run already.
+    """
 
     run_id: str
     workflow: str
@@ -55,6 +58,7 @@ class RunDraft:
     metadata: dict[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    is_counted: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,13 +13,14 @@ from sessions_app.services.drafts import RunDraft, SessionDraft, StateDraft
 from sessions_app.services.expiry import expiry_after
 from sessions_app.services.labels import labels_replace
 from sessions_app.services.locks import session_locked
+from sessions_app.services.run_batches import runs_store
 from sessions_app.services.workflows import workflow_ensure
 
 ATTEMPTS = 5
 ROWS_PER_STATEMENT = 100
 IDS_PER_STATEMENT = 500
 PLACEHOLDER = "placeholder"
-_RUN_COLUMNS = tuple(column.name for column in fields(RunDraft) if column.name != "workflow")
+_RUN_COLUMNS = tuple(column.name for column in fields(RunDraft) if column.name not in ("workflow", "is_counted"))
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ def sessions_write(
     """Write many sessions in one transaction, and say of each draft what became of it.
 
     A stored session is never overwritten, except a placeholder (made when records came before their session), which
-    the draft fills. Runs that come along are stored but not counted as uses: an import brings its own counts.
+    the draft fills. New runs that come along are counted as uses of their workflow, unless they say that they are.
     `expiring` gives new sessions their sliding expiry; without it they keep the `expires_at` of the draft.
     """
     outcomes = [_checked(draft) for draft in drafts]
@@ -105,9 +106,7 @@ class _Batch:
         sessions = {**self._insert(fresh), **self._fill(filled, stored)}
         without_state = [draft for draft in drafts if sessions[draft.session_id].pk not in states]
         SessionState.objects.bulk_create(_states(without_state, sessions), batch_size=ROWS_PER_STATEMENT)
-        # A run of the same id may be there already: ids of runs are the source's own.
-        runs = list(self._runs(drafts, sessions))
-        WorkflowRun.objects.bulk_create(runs, batch_size=ROWS_PER_STATEMENT, ignore_conflicts=True)
+        runs_store(self.project_id, list(self._runs(drafts, sessions)))
         return sessions
 
     def _insert(self, drafts: list[SessionDraft]) -> dict[str, Session]:
@@ -146,14 +145,15 @@ class _Batch:
             "expires_at": ends,
         }
 
-    def _runs(self, drafts: list[SessionDraft], sessions: dict[str, Session]) -> Iterator[WorkflowRun]:
+    def _runs(self, drafts: list[SessionDraft], sessions: dict[str, Session]) -> Iterator[tuple[WorkflowRun, bool]]:
         for draft in drafts:
             session = sessions[draft.session_id]
             for run in draft.runs:
                 values = {name: getattr(run, name) for name in _RUN_COLUMNS}
                 values["started_at"] = run.started_at or session.created_at
                 workflow = self.workflows[run.workflow]
-                yield WorkflowRun(project_id=self.project_id, workflow=workflow, session=session, **values)
+                row = WorkflowRun(project_id=self.project_id, workflow=workflow, session=session, **values)
+                yield row, run.is_counted
 
 
 def _chunks(values: list[Any]) -> Iterator[list[Any]]:

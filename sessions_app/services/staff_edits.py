@@ -1,6 +1,7 @@
 """Writes of staff to tables that have no rules of their own beyond their constraints, each with its audit entry."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +42,7 @@ def row_update(
     if changed:
         if columns:
             row.save(update_fields=[*columns, *_stamped(row, before, now)])
-        changes = {name: _difference(before, row, name) for name in changed}
+        changes = changes_told(before, row, changed)
         row_audit(row=row, verb="update", changes=changes, caller=caller, now=now, project_id=project_id)
     return row
 
@@ -90,6 +91,11 @@ def _stamped(row: Any, before: Any, now: datetime) -> list[str]:
             row.version += 1
             stamped.append(field.name)
     return stamped
+
+
+def changes_told(before: Model, after: Model, names: Iterable[str]) -> dict[str, Any]:
+    """Return what the audit may know of changes: short values before and after, of contents only that they changed."""
+    return {name: _difference(before, after, name) for name in names}
 
 
 def _difference(before: Model, after: Model, name: str) -> Any:

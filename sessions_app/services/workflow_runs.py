@@ -1,6 +1,7 @@
 """Workflow runs: what happened when a definition was followed."""
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -8,20 +9,25 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 
+from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput
 from config.shared.ids import uuid7
 from config.shared.merging import merge_patch
 from sessions_app.models import Session, Workflow, WorkflowRun
 from sessions_app.services.sessions import workflow_of
+from sessions_app.services.staff_edits import changes_told, row_audit
 
 _DOCUMENTS = ("node_states", "performance_metrics", "metadata")
 
 
-def workflow_run_create(*, project_id: int, values: Mapping[str, Any], now: datetime) -> WorkflowRun:
+def workflow_run_create(
+    *, project_id: int, values: Mapping[str, Any], now: datetime, caller: Caller | None = None
+) -> WorkflowRun:
     """Record that a run began, and count it for its workflow.
 
     `values` names the workflow and the session by their text ids, as `workflow` (made when unknown) and `session_id`.
-    Raises Conflict when the project has a run of that id, InvalidInput for an unknown session.
+    A `caller` is named where a member of staff writes by hand, which the audit tells. Raises Conflict when the project
+    has a run of that id, InvalidInput for an unknown session.
     """
     stated = {"started_at": now, **_resolved(project_id, values, now)}
     run = WorkflowRun(project_id=project_id, **stated)
@@ -29,8 +35,11 @@ def workflow_run_create(*, project_id: int, values: Mapping[str, Any], now: date
     check_times(run)
     try:
         with transaction.atomic():
-            run.save(force_insert=True)
+            # The workflow's row comes first, as it does for those who store many runs.
             _count_use(run)
+            run.save(force_insert=True)
+            if caller is not None:
+                row_audit(row=run, verb="create", changes={}, caller=caller, now=now)
     except IntegrityError as error:
         raise Conflict("There is a run of this id already.") from error
     return run
@@ -46,24 +55,45 @@ def workflow_run_save(
     return workflow_run_update(run=run, values=values, now=now, merge=False), False
 
 
-def workflow_run_delete(*, run: WorkflowRun) -> None:
-    """Remove a run. That its workflow was used stays counted."""
+@transaction.atomic
+def workflow_run_delete(*, run: WorkflowRun, now: datetime, caller: Caller | None = None) -> None:
+    """Remove a run. That its workflow was used stays counted: old runs may go without making it look unused."""
+    if caller is not None:
+        row_audit(row=run, verb="delete", changes={}, caller=caller, now=now)
     run.delete()
 
 
 def _count_use(run: WorkflowRun) -> None:
+    """Count the run for its workflow in one statement, which loses nothing to others that count at the same time."""
     latest = Greatest(Coalesce(F("last_used_at"), run.started_at), run.started_at)
     Workflow.objects.filter(pk=run.workflow_id).update(usage_count=F("usage_count") + 1, last_used_at=latest)
 
 
 @transaction.atomic
-def workflow_run_update(*, run: WorkflowRun, values: Mapping[str, Any], now: datetime, merge: bool) -> WorkflowRun:
-    """Change the stated values of a run; with `merge`, JSON documents merge (RFC 7396). Raises InvalidInput."""
-    current: WorkflowRun = WorkflowRun.objects.select_for_update().get(pk=run.pk)
-    for name, value in _resolved(current.project_id, values, now).items():
+def workflow_run_update(
+    *, run: WorkflowRun, values: Mapping[str, Any], now: datetime, merge: bool, caller: Caller | None = None
+) -> WorkflowRun:
+    """Change the stated values of a run; with `merge`, JSON documents merge (RFC 7396). Raises InvalidInput.
+
+    A run that is said to be of another workflow is counted there, and not where it was any more.
+    """
+    before: WorkflowRun = WorkflowRun.objects.select_for_update().get(pk=run.pk)
+    current: WorkflowRun = copy(before)
+    stated = _resolved(current.project_id, values, now)
+    for name, value in stated.items():
         setattr(current, name, _merged(getattr(current, name), name, value) if merge else value)
     check_times(current)
     current.save(force_update=True)
+    if current.workflow_id != before.workflow_id:
+        Workflow.objects.filter(pk=before.workflow_id, usage_count__gt=0).update(usage_count=F("usage_count") - 1)
+        _count_use(current)
+    elif current.started_at > before.started_at:
+        Workflow.objects.filter(pk=current.workflow_id, last_used_at__lt=current.started_at).update(
+            last_used_at=current.started_at
+        )
+    if caller is not None:
+        changes = changes_told(before, current, stated)
+        row_audit(row=current, verb="update", changes=changes, caller=caller, now=now)
     return current
 
 

@@ -62,6 +62,7 @@ def test_an_outsider_cannot_act(outsider, owner, theirs):
         assert outsider.post(path, body).status_code == 404, path
     assert outsider.put("/api/sessions/s1/state/", {}).status_code == 404
     assert outsider.get("/api/sessions/s1/checkpoints/").status_code == 404
+    assert outsider.get("/api/workflows/w/graph.svg").status_code == 404
 
 
 def test_an_outsiders_lists_are_empty(outsider, theirs):
@@ -112,6 +113,7 @@ def test_every_route_with_an_id_is_behind_the_wall(outsider, theirs):
         "checkpoint-detail",
         "checkpoint-rollback",
         "workflow-detail",
+        "workflow-graph",
         "workflow-run-detail",
         "user-config-detail",
         "user-config-reveal",

@@ -47,7 +47,7 @@ def test_a_batch_is_new_once_and_the_same_ever_after(project, now):
     session = Session.objects.get(session_id="s3")
     assert session.metadata == {"customer": "ACME", "odd": 2**70}
     assert session.expires_at is None
-    assert session.workflow.usage_count == 0
+    assert session.workflow.usage_count == 5
 
 
 @pytest.mark.django_db

@@ -13,7 +13,10 @@ from config.shared.callers import Caller
 
 @dataclass(slots=True)
 class ImportContext:
-    """One run on its way. `sessions` are the ids of sessions that are known to be stored."""
+    """One run on its way. `sessions` are the ids of sessions that are known to be stored.
+
+    `counted_workflows` are the workflows whose number of uses the store itself has kept.
+    """
 
     project_id: int
     now: datetime
@@ -22,6 +25,7 @@ class ImportContext:
     log: FindingLog
     zone: tzinfo
     sessions: set[str] = field(default_factory=set)
+    counted_workflows: set[str] = field(default_factory=set)
 
     def settle(self, kind: str, result: str, *, repaired: bool = False) -> None:
         """Count one item that was read: `new`, `same`, `conflicting` or `rejected`."""

@@ -45,7 +45,7 @@ class SessionImport:
         context = self._context
         run_ids = [session.run_id for session in sessions if has_run(session)]
         runs_before = _runs(context.project_id, run_ids)
-        drafts = [session_draft(session, context.zone) for session in sessions]
+        drafts = [session_draft(session, context) for session in sessions]
         outcomes = sessions_write(project_id=context.project_id, drafts=drafts, now=context.now)
         runs_after = _runs(context.project_id, run_ids)
         for session, outcome in zip(sessions, outcomes, strict=True):
@@ -60,12 +60,12 @@ class SessionImport:
             context.settle("state", result)
         if result == "rejected":
             why = "; ".join(f"{error.pointer}: {error.detail}" for error in outcome.errors)
-            context.refuse("session", session.place, why, asdict(session_draft(session, context.zone)))
+            context.refuse("session", session.place, why, asdict(session_draft(session, context)))
             return
         context.sessions.add(session.session_id)
         if result == "conflicting":
             why = f"the session {session.session_id!r:.300} is stored with another content, which stays"
-            context.contradict("session", session.place, why, asdict(session_draft(session, context.zone)))
+            context.contradict("session", session.place, why, asdict(session_draft(session, context)))
 
     def _settle_run(
         self, session: LegacySession, outcome: SessionOutcome, before: dict[str, str], after: dict[str, str]
@@ -93,7 +93,7 @@ def _runs(project_id: int, run_ids: list[str]) -> dict[str, str]:
     return dict(rows.values_list("run_id", "session__session_id"))
 
 
-def session_draft(session: LegacySession, zone: tzinfo) -> SessionDraft:
+def session_draft(session: LegacySession, context: ImportContext) -> SessionDraft:
     """The session as the service takes it. The run's id stays in the metadata too, where a filter finds it."""
     metadata = {**session.metadata, "workflow_id": session.run_id} if session.run_id else session.metadata
     return SessionDraft(
@@ -109,8 +109,8 @@ def session_draft(session: LegacySession, zone: tzinfo) -> SessionDraft:
         metadata=metadata,
         created_at=session.created_at,
         updated_at=session.updated_at,
-        state=None if session.state is None else state_draft(session.state, zone),
-        runs=[run_draft(session)] if has_run(session) else [],
+        state=None if session.state is None else state_draft(session.state, context.zone),
+        runs=[run_draft(session, context)] if has_run(session) else [],
         **session.documents,
     )
 
@@ -151,7 +151,7 @@ _STATE_FIELDS = {
 }
 
 
-def run_draft(session: LegacySession) -> RunDraft:
+def run_draft(session: LegacySession, context: ImportContext) -> RunDraft:
     """The run that the session was: it began and, where it is over, ended with it."""
     started, ended = session.created_at, session.updated_at
     took = None
@@ -166,4 +166,5 @@ def run_draft(session: LegacySession) -> RunDraft:
         execution_time=took,
         started_at=started,
         finished_at=None if took is None else ended,
+        is_counted=session.workflow in context.counted_workflows,
     )

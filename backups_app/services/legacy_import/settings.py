@@ -12,6 +12,8 @@ from sessions_app.services.workflows import workflow_save
 WORKFLOW_SECTION = "workflows"
 VERSION_LENGTH = 64
 LAYOUT_LENGTH = 64
+# What grows with every run says nothing about whether the definition is another one.
+OF_USE = frozenset({"usage_count", "last_used_at"})
 _DEFAULT_KEYS = frozenset(key for key, *_rest in DEFAULTS)
 
 
@@ -56,6 +58,8 @@ def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None
     """Bring one definition in. One that only its name is known of is filled; any other stored one stays."""
     context.report.kinds["workflow"].read += 1
     values = workflow_values(workflow)
+    if workflow.usage_count:
+        context.counted_workflows.add(workflow.name)
     stored = Workflow.objects.filter(project_id=context.project_id, workflow_id=workflow.name).first()
     if stored is None or _is_name_only(stored):
         workflow_save(
@@ -69,7 +73,7 @@ def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None
             key = f"{WORKFLOW_SECTION}.{workflow.name}"
             _set(key, WORKFLOW_SECTION, workflow.definition, workflow.secrets, context)
         result = "new"
-    elif all(getattr(stored, name) == value for name, value in values.items()):
+    elif all(getattr(stored, name) == value for name, value in values.items() if name not in OF_USE):
         result = "same"
     else:
         result = "conflicting"

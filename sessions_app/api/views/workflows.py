@@ -2,7 +2,12 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
 
 from config.shared.api.routers import ANY_ID
 from config.shared.api.viewsets import (
@@ -14,8 +19,10 @@ from config.shared.api.viewsets import (
     RetrieveMixin,
     SaveMixin,
 )
+from config.shared.errors import InvalidInput
 from sessions_app.api.filters import WorkflowFilterSet, WorkflowRunFilterSet
 from sessions_app.api.serializers.workflows import WorkflowRunSerializer, WorkflowSerializer
+from sessions_app.drawing.workflows import POLICY, workflow_svg
 from sessions_app.models import Workflow, WorkflowRun
 from sessions_app.services.workflow_runs import (
     workflow_run_create,
@@ -37,6 +44,28 @@ class WorkflowViewSet(ListMixin, CreateMixin, RetrieveMixin, SaveMixin, DestroyM
     write_roles = KEEPERS
     ordering = "-created_at"
     orderings = ("created_at",)
+    action_parameters = {"graph": ("run",)}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("run", OpenApiTypes.STR, description="Id of a run of the workflow to mark.")],
+        responses={(200, "image/svg+xml"): OpenApiResponse(OpenApiTypes.STR, description="The picture.")},
+    )
+    @action(detail=True, methods=["get"], url_path=r"graph\.svg")
+    def graph(self, request: Request, workflow_id: str) -> HttpResponse:
+        """Draw the workflow's nodes and edges; of a run its states, its way, and the node it is at."""
+        workflow = self.get_object()
+        picture = workflow_svg(workflow, self._run_of(workflow, request.query_params.get("run")))
+        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
+        return HttpResponse(picture, content_type="image/svg+xml; charset=utf-8", headers=headers)
+
+    @staticmethod
+    def _run_of(workflow: Workflow, run_id: str | None) -> WorkflowRun | None:
+        if run_id is None:
+            return None
+        run = workflow.runs.filter(run_id=run_id).first()
+        if run is None:
+            raise InvalidInput.at("/run", "The workflow has no run of this id.")
+        return run
 
     def perform_create(self, values: dict[str, Any]) -> Workflow:
         """Make the definition of a POST."""
@@ -95,4 +124,4 @@ class WorkflowRunViewSet(ListMixin, CreateMixin, RetrieveMixin, SaveMixin, Destr
 
     def perform_destroy(self, row: WorkflowRun) -> None:
         """Remove the run."""
-        workflow_run_delete(run=row)
+        workflow_run_delete(run=row, now=timezone.now())
