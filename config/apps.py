@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
+from django.utils.module_loading import autodiscover_modules
 
 
 class ConfigConfig(AppConfig):
@@ -14,5 +15,7 @@ class ConfigConfig(AppConfig):
         """Load the system checks, the migration time limits and the Celery application, and teach SQLite exact sums."""
         from config import celery, checks, migration_limits  # noqa: F401
         from config.shared.fields import register_exact_sum
+
+        autodiscover_modules("jobs")
 
         connection_created.connect(register_exact_sum, dispatch_uid="exact_sum")

@@ -1,10 +1,19 @@
-"""Celery jobs about sessions; each loads nothing, makes one service call, and is safe to run twice."""
+"""Jobs about sessions, and the housekeeping of jobs and events; each makes one service call and may run twice."""
 
 from celery import shared_task
 from django.utils import timezone
 
+from config.shared.jobs import JobRun, job
+from sessions_app.services.events import events_prune
 from sessions_app.services.expiry import sessions_mark_expired
 from sessions_app.services.idempotency import kept_answers_prune
+from sessions_app.services.jobs import job_run, jobs_prune
+
+
+@shared_task
+def run_job(job_id: int) -> None:
+    """Run a job that a wake-up names. The one Celery task: everything else is a row."""
+    job_run(job_id=job_id, woken=True)
 
 
 @shared_task
@@ -17,3 +26,32 @@ def mark_expired_sessions() -> None:
 def prune_kept_answers() -> None:
     """Forget the answers to writes that are too old to be retried."""
     kept_answers_prune(now=timezone.now())
+
+
+@job("sessions.mark_expired", keep_hours=24)
+def mark_expired(run: JobRun) -> dict[str, int]:
+    """Mark the sessions whose time to live has passed."""
+    return {"expired": sessions_mark_expired(now=run.now)}
+
+
+@job("answers.prune", keep_hours=24)
+def prune_answers(run: JobRun) -> dict[str, int]:
+    """Forget the answers to writes that are too old to be retried."""
+    return {"forgotten": kept_answers_prune(now=run.now)}
+
+
+@job("jobs.prune")
+def prune_jobs(run: JobRun) -> dict[str, int]:
+    """Forget jobs that were finished long ago."""
+    return {"forgotten": jobs_prune(now=run.now)}
+
+
+@job("events.prune")
+def prune_events(run: JobRun) -> dict[str, int]:
+    """Forget events that were delivered long ago, or that nobody fetched in time."""
+    return {"forgotten": events_prune(now=run.now)}
+
+
+@job("system.canary", attempts=1, keep_hours=2)
+def sing(run: JobRun) -> None:
+    """Do nothing: that it was done proves that workers take jobs."""

@@ -22,6 +22,8 @@ from sessions_app.models import (
     ApiKey,
     AuditEntry,
     Document,
+    Event,
+    Job,
     KeptAnswer,
     KnowledgeSource,
     Project,
@@ -205,6 +207,16 @@ def make_api_key(**fields: Any) -> ApiKey:
 def make_kept_answer(**fields: Any) -> KeptAnswer:
     """Make the row of an Idempotency-Key."""
     return _owned(KeptAnswer, fields, key=f"key-{_number()}", fingerprint="0" * 64, status=201)
+
+
+def make_job(**fields: Any) -> Job:
+    """Make a job that waits."""
+    return _owned(Job, fields, kind="jobs.prune", due_at=NOW, created_at=NOW)
+
+
+def make_event(**fields: Any) -> Event:
+    """Make an event that nobody was told of."""
+    return _owned(Event, fields, kind="session.created", subject=f"session-{_number()}", created_at=NOW)
 
 
 def make_audit_entry(**fields: Any) -> AuditEntry:

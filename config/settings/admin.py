@@ -91,10 +91,12 @@ _NAVIGATION = [
         ],
     },
     {
-        "title": _("Schedule"),
+        "title": _("Jobs"),
         "separator": True,
         "collapsible": True,
         "items": [
+            _item(_("Jobs"), "assignment", "sessions_app.job"),
+            _item(_("Events"), "notifications", "sessions_app.event"),
             _item(_("Scheduled jobs"), "event_repeat", "django_celery_beat.periodictask"),
             _item(_("Intervals"), "timer", "django_celery_beat.intervalschedule"),
             _item(_("Crontabs"), "calendar_month", "django_celery_beat.crontabschedule"),

@@ -3,6 +3,12 @@
 from config.env import env
 from config.settings.databases import DATA_DIR, REDIS_URL
 
+# What a finished job is kept for, how often a failing one is tried, and how fast what is lost is found again.
+JOB_DAYS = env.int("JOB_DAYS", default=14)
+JOB_ATTEMPTS = env.int("JOB_ATTEMPTS", default=5)
+JOB_LEASE = env.int("JOB_LEASE", default=60)
+JOB_SWEEP_INTERVAL = env.int("JOB_SWEEP_INTERVAL", default=5)
+EVENT_DAYS = env.int("EVENT_DAYS", default=14)
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or "filesystem://localhost"
 EMBEDDED_BROKER = CELERY_BROKER_URL.startswith("filesystem:")
 BROKER_DIR = DATA_DIR / "broker"

@@ -5,6 +5,8 @@ from sessions_app.admin import (  # noqa: F401
     accounts,
     audit,
     configuration,
+    events,
+    jobs,
     knowledge,
     logins,
     residency,

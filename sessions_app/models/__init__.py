@@ -3,7 +3,9 @@
 from sessions_app.models.access import ApiKey, AuditChain, AuditEntry
 from sessions_app.models.accounts import Project, StaffUser
 from sessions_app.models.configuration import ProviderKey, SystemConfig, UserConfig
+from sessions_app.models.events import Event
 from sessions_app.models.idempotency import KeptAnswer
+from sessions_app.models.jobs import Job
 from sessions_app.models.knowledge import Document, KnowledgeSource
 from sessions_app.models.residency import AgentResidency
 from sessions_app.models.sessions import Session, SessionActivity, SessionLabel
@@ -16,6 +18,8 @@ __all__ = [
     "AuditChain",
     "AuditEntry",
     "Document",
+    "Event",
+    "Job",
     "KeptAnswer",
     "KnowledgeSource",
     "Project",

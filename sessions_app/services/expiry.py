@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import Event, Session, SessionActivity
+from sessions_app.services.events import events_record
 
 
 def expiry_after(*, ttl_seconds: int | None, status: str, now: datetime) -> datetime | None:
@@ -56,8 +57,20 @@ def _settle(found: list[Session], now: datetime) -> int:
         else:
             ended.append(session.pk)
     Session.objects.bulk_update(renewed, ["expires_at"], batch_size=200)
-    still_due = Session.objects.expired_at(now).filter(pk__in=ended)
-    return still_due.update(status=Session.Status.EXPIRED, updated_at=now, version=F("version") + 1)
+    still_due = Session.objects.expired_at(now).select_for_update().filter(pk__in=ended).order_by("pk")
+    over = list(still_due.only("project_id", "session_id", "version"))
+    rows = Session.objects.filter(pk__in=[session.pk for session in over])
+    rows.update(status=Session.Status.EXPIRED, updated_at=now, version=F("version") + 1)
+    _tell(over, now)
+    return len(over)
+
+
+def _tell(over: list[Session], now: datetime) -> None:
+    of_project: dict[int, list[tuple[str, None]]] = {}
+    for session in over:
+        of_project.setdefault(session.project_id, []).append((session.session_id, None))
+    for project_id, names in of_project.items():
+        events_record(project_id=project_id, kind=Event.Kind.SESSION_EXPIRED, subjects=names, now=now)
 
 
 def _end(session: Any) -> datetime | None:

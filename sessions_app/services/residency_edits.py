@@ -13,7 +13,7 @@ from sessions_app.services.residency import agent_release
 @transaction.atomic
 def residency_release(*, session: Session, caller: Caller, now: datetime) -> bool:
     """Release the session's agent, and audit that; return whether there was one. No data is touched."""
-    released = agent_release(session=session)
+    released = agent_release(session=session, now=now)
     if released:
         audit_record(
             project_id=session.project_id,

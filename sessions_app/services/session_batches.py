@@ -8,8 +8,9 @@ from typing import Any, Literal
 from django.db import IntegrityError, transaction
 
 from config.shared.errors import Conflict, FieldError, InvalidInput
-from sessions_app.models import Session, SessionActivity, SessionState, Workflow, WorkflowRun
+from sessions_app.models import Event, Session, SessionActivity, SessionState, Workflow, WorkflowRun
 from sessions_app.services.drafts import RunDraft, SessionDraft, StateDraft
+from sessions_app.services.events import events_record
 from sessions_app.services.expiry import expiry_after
 from sessions_app.services.labels import labels_replace
 from sessions_app.services.locks import session_locked
@@ -39,7 +40,8 @@ def sessions_write(
 
     A stored session is never overwritten, except a placeholder (made when records came before their session), which
     the draft fills. New runs that come along are counted as uses of their workflow, unless they say that they are.
-    `expiring` gives new sessions their sliding expiry; without it they keep the `expires_at` of the draft.
+    `expiring` is for sessions that live here: new ones get their sliding expiry, and those outside are told of them.
+    Without it, for what is brought in, they keep the `expires_at` of the draft, and nobody is told of old news.
     """
     outcomes = [_checked(draft) for draft in drafts]
     for _attempt in range(ATTEMPTS):
@@ -104,10 +106,17 @@ class _Batch:
         fresh = [draft for draft in drafts if draft.session_id not in stored]
         filled = [draft for draft in drafts if draft.session_id in stored]
         sessions = {**self._insert(fresh), **self._fill(filled, stored)}
+        self._tell(fresh, Event.Kind.SESSION_CREATED)
+        self._tell(filled, Event.Kind.SESSION_UPDATED)
         without_state = [draft for draft in drafts if sessions[draft.session_id].pk not in states]
         SessionState.objects.bulk_create(_states(without_state, sessions), batch_size=ROWS_PER_STATEMENT)
         runs_store(self.project_id, list(self._runs(drafts, sessions)))
         return sessions
+
+    def _tell(self, drafts: list[SessionDraft], kind: str) -> None:
+        if self.expiring and drafts:
+            names = [(draft.session_id, None) for draft in drafts]
+            events_record(project_id=self.project_id, kind=kind, subjects=names, now=self.now)
 
     def _insert(self, drafts: list[SessionDraft]) -> dict[str, Session]:
         rows = [Session(project_id=self.project_id, **self._columns(draft)) for draft in drafts]

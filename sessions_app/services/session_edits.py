@@ -7,7 +7,8 @@ from django.db import transaction
 from config.shared.callers import Caller
 from config.shared.errors import NotFound
 from config.shared.ids import uuid7
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import Event, Session, SessionActivity
+from sessions_app.services.events import session_event
 from sessions_app.services.labels import labels_replace
 from sessions_app.services.lifecycle import status_change_check
 from sessions_app.services.locks import session_locked
@@ -26,6 +27,7 @@ def session_add(*, session: Session, caller: Caller, now: datetime) -> Session:
     row_create(row=session, caller=caller, now=now)
     SessionActivity.objects.create(session=session, last_activity_at=now)
     labels_replace(sessions=[session], are_new=True)
+    session_event(session=session, kind=Event.Kind.SESSION_CREATED, now=now)
     return session
 
 
@@ -44,4 +46,5 @@ def session_edit(*, session: Session, changed: list[str], caller: Caller, now: d
     row_update(row=session, changed=changed, caller=caller, now=now)
     if _LABELLED & set(changed):
         labels_replace(sessions=[session])
+    session_event(session=session, kind=Event.Kind.SESSION_UPDATED, now=now)
     return session

@@ -10,9 +10,10 @@ from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput, NotFound
 from config.shared.merging import merge_patch
 from config.shared.versions import version_check
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import Event, Session, SessionActivity
 from sessions_app.services.audit import audit_record
 from sessions_app.services.drafts import DOCUMENTS, SessionDraft, value_errors
+from sessions_app.services.events import session_event
 from sessions_app.services.expiry import expiry_after
 from sessions_app.services.labels import labels_replace
 from sessions_app.services.lifecycle import status_change_check
@@ -65,6 +66,7 @@ def _insert(project_id: int, draft: SessionDraft, now: datetime) -> Session:
     session.save(force_insert=True)
     session.activity = SessionActivity.objects.create(session=session, last_activity_at=draft.last_activity_at or now)
     labels_replace(sessions=[session], are_new=True)
+    session_event(session=session, kind=Event.Kind.SESSION_CREATED, now=now)
     return session
 
 
@@ -124,6 +126,7 @@ def _store(session: Session, now: datetime) -> None:
     session.expires_at = expiry_after(ttl_seconds=session.ttl_seconds, status=session.status, now=now)
     session.save(force_update=True)
     SessionActivity.objects.filter(pk=session.pk).update(last_activity_at=now)
+    session_event(session=session, kind=Event.Kind.SESSION_UPDATED, now=now)
 
 
 def workflow_of(project_id: int, workflow_id: str | None, now: datetime) -> Any:
@@ -146,6 +149,7 @@ def session_delete(*, session: Session, caller: Caller, now: datetime, expected_
     activity = SessionActivity.objects.filter(pk=current.pk).first()
     messages = activity.message_count if activity else 0
     current.delete()
+    session_event(session=current, kind=Event.Kind.SESSION_DELETED, now=now)
     # The chain of the audit is locked last, as everywhere.
     audit_record(
         project_id=current.project_id,

@@ -60,7 +60,7 @@ def idle(seconds=60, **options):
 def test_every_lease_has_a_greater_token_also_after_release_and_idleness(store, project, now):
     session = make_session()
     tokens = [beat(session, now).fence, beat(session, now, agent="b").fence]
-    agent_release(session=session)
+    agent_release(session=session, now=now)
     tokens.append(beat(session, now).fence)
     assert agents_release_idle(now=now + timedelta(seconds=60), **idle()) == 1
     tokens.append(beat(session, now - timedelta(hours=1)).fence)
@@ -88,7 +88,7 @@ def test_an_agent_that_was_replaced_is_told_so(store, project, now):
     second = beat(session, now, agent="b", host="h2")
     for act in (
         lambda: beat(session, now, fence=first.fence),
-        lambda: agent_release(session=session, fence=first.fence),
+        lambda: agent_release(session=session, fence=first.fence, now=now),
         lambda: state_save(session=session, draft=StateDraft(), now=now, fence=first.fence),
     ):
         with pytest.raises(FencedOff) as refused:
@@ -102,7 +102,7 @@ def test_a_state_is_written_under_the_newest_lease_or_without_one(store, project
     session = make_session()
     lease = beat(session, now)
     assert state_save(session=session, draft=StateDraft(), now=now, fence=lease.fence).version == 1
-    agent_release(session=session, fence=lease.fence)
+    agent_release(session=session, fence=lease.fence, now=now)
     assert state_save(session=session, draft=StateDraft(), now=now, fence=lease.fence).version == 2
     assert state_save(session=session, draft=StateDraft(), now=now).version == 3
 

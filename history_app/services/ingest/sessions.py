@@ -6,10 +6,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from config.shared.retries import TryAgain
 from history_app.services.drafts import Draft
 from history_app.services.ingest import statements
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import Event, Session, SessionActivity
+from sessions_app.services.events import events_record
 from sessions_app.services.expiry import expiry_after
 
 # SQLite's limit of parameters, as Django counts it, is 999.
@@ -93,8 +96,32 @@ def _create(project_id: int, begun: Mapping[str, datetime], now: datetime) -> No
         Session(project_id=project_id, session_id=name, created_at=at, updated_at=at, expires_at=ends)
         for name, at in sorted(begun.items())
     ]
-    # Another writer may create the same session at this moment; whoever comes second uses the first one's.
-    Session.objects.bulk_create(rows, ignore_conflicts=True, batch_size=NAMES_PER_QUERY)
+    mine = [(row.session_id, None) for row in _inserted(rows)]
+    events_record(project_id=project_id, kind=Event.Kind.SESSION_CREATED, subjects=mine, now=now)
+
+
+def _inserted(rows: list[Session]) -> list[Session]:
+    """Store new sessions, and return those that are ours.
+
+    Another writer may create the same session at this moment: whoever comes second uses the first one's. Then each is
+    tried for itself, for only who made a session tells of it.
+    """
+    if len(rows) > 1:
+        try:
+            with transaction.atomic():
+                return Session.objects.bulk_create(rows, batch_size=NAMES_PER_QUERY)
+        except IntegrityError:
+            pass
+    return [row for row in rows if _inserted_alone(row)]
+
+
+def _inserted_alone(row: Session) -> bool:
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _lock(taken: Mapping[str, TakenSession]) -> None:

@@ -178,7 +178,7 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
     @heartbeat.mapping.delete
     def release(self, request: Request, session_id: str) -> Response:
         """Say that the agent left memory; no data is touched."""
-        agent_release(session=self.get_object(), fence=stated_fence(request))
+        agent_release(session=self.get_object(), fence=stated_fence(request), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from django.db import transaction
 
 from config.shared.errors import NotFound
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import Event, Session, SessionActivity
+from sessions_app.services.events import session_event
 from sessions_app.services.expiry import session_touch
 from sessions_app.services.locks import fence_check
 from sessions_app.services.residency.leases import Lease, LeaseStore, lease_store
@@ -32,7 +33,7 @@ def agent_heartbeat(*, session: Session, agent_id: str, host: str, now: datetime
         return store.put(Lease(session.pk, session.project_id, agent_id, host, token, now, now))
 
 
-def agent_release(*, session: Session, fence: int | None = None) -> bool:
+def agent_release(*, session: Session, now: datetime, fence: int | None = None) -> bool:
     """Note that the session's agent left memory; return whether there was one. No data of the session is touched.
 
     With `fence` only the lease with that token ends; raises FencedOff when it is not the newest one. Raises Unavailable
@@ -40,7 +41,12 @@ def agent_release(*, session: Session, fence: int | None = None) -> bool:
     """
     newest = SessionActivity.objects.filter(pk=session.pk).values_list("last_fence", flat=True).first()
     fence_check(newest=newest or 0, fence=fence)
-    return lease_store().release(session_pk=session.pk, project_id=session.project_id, fence=fence)
+    store = lease_store()
+    with _scope(store):
+        released = store.release(session_pk=session.pk, project_id=session.project_id, fence=fence)
+        if released:
+            session_event(session=session, kind=Event.Kind.SESSION_RELEASED, now=now)
+    return released
 
 
 def _scope(store: LeaseStore) -> AbstractContextManager[None]:
