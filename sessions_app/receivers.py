@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
+from sessions_app.models import ApiKey
+from sessions_app.services.api_keys import keys_forget
 from sessions_app.services.groups import groups_ensure
 from sessions_app.services.projects import default_project_ensure
 
@@ -20,3 +22,9 @@ def furnish(sender: AppConfig, plan: Any = None, **_: Any) -> None:
     groups_ensure(app_config=sender)
     if sender.label == "sessions_app":
         default_project_ensure(now=timezone.now())
+
+
+@receiver((post_save, post_delete), sender=ApiKey, dispatch_uid="sessions_app.forget_keys")
+def forget_keys(**_: Any) -> None:
+    """Let a key that was changed in the admin lose its former power at once in this process."""
+    keys_forget()

@@ -156,6 +156,11 @@ def fact_record(
     InvalidInput and TooLarge as the validator does, and Conflict when another record is stored under the id.
     """
     drafts = form_drafts(model, fields, now=now, replaced=replaced)
+    return drafts_record(model=model, project_id=project_id, drafts=drafts, now=now)
+
+
+def drafts_record(*, model: type[Fact], project_id: int, drafts: Sequence[Draft], now: datetime) -> tuple[Any, bool]:
+    """Store the drafts of one fact, which have passed the validator, as `fact_record` does."""
     result = _written(project_id, drafts, now, pointers=[""] * len(drafts))
     fact = _rows(model, drafts[:1], result)[0]
     return fact, result.count(OutcomeKind.NEW) > 0

@@ -8,6 +8,7 @@ from operator import or_
 from typing import Any, cast
 
 import msgspec
+import orjson
 from django.utils.translation import gettext as _
 
 from config.shared.errors import InvalidInput
@@ -54,14 +55,44 @@ def record_decode(raw: bytes, *, now: datetime, replaced: Replaced) -> Draft | N
         record = _decoder().decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return _drafted(record, now, replaced)
+
+
+def records_decode(raw: bytes, *, now: datetime, replaced: Replaced) -> list[Draft] | None:
+    """Return the drafts of a JSON list of records, or None where one of them takes the careful way."""
+    try:
+        records = _list_decoder().decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return [_drafted(record, now, replaced) for record in records]
+
+
+def _drafted(record: incoming.Incoming, now: datetime, replaced: Replaced) -> Draft:
     kind = _LOOSE[type(record)]
     own = _DRAFTING[kind](record, replaced)
     return _DRAFTS[kind](**_common(record, record.metadata, now, replaced), **own)
 
 
+def message_decode(raw: bytes, *, session_id: str, now: datetime, replaced: Replaced) -> Draft | None:
+    """Return the draft of one message of a session as JSON text, or None as `record_decode` does."""
+    inner = raw.strip()
+    if not inner.startswith(b"{"):
+        return None
+    stated = b'{"record_type":"message","session_id":%b,' % orjson.dumps(session_id)
+    draft = record_decode(stated + inner[1:], now=now, replaced=replaced)
+    # The body may name the session as well, but no other one; and what answers have besides is for others to judge.
+    ordinary = isinstance(draft, drafts.MessageDraft) and draft.session_id == session_id and draft.sequence is None
+    return draft if ordinary else None
+
+
 @lru_cache(maxsize=1)
 def _decoder() -> "msgspec.json.Decoder[incoming.Incoming]":
     return msgspec.json.Decoder(reduce(or_, _LOOSE))
+
+
+@lru_cache(maxsize=1)
+def _list_decoder() -> "msgspec.json.Decoder[list[incoming.Incoming]]":
+    return msgspec.json.Decoder(list[reduce(or_, _LOOSE)])  # type: ignore[misc]
 
 
 def _strict(kind: type[incoming.Incoming]) -> type[incoming.Incoming]:

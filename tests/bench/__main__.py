@@ -1,13 +1,19 @@
-"""Run the benchmarks: `python -m tests.bench [--quick] [--write] [--database URL] [--store FOLDER]`."""
+"""Run the benchmarks: each section on each database, printed as tables and, when asked, written down.
+
+Without --database that is SQLite as it comes, and PostgreSQL where a server answers on BENCH_DATABASE_URL.
+"""
 
 import argparse
-import base64
+import json
 import os
-import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests.bench import databases, report
+from tests.bench.sections import SECTIONS, Work, measured
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,51 +22,54 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small store, to see that the benchmarks run")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
-    parser.add_argument("--database", default=os.environ.get("BENCH_DATABASE_URL", ""), help="an EMPTY database's URL")
+    parser.add_argument("--database", help="sqlite, or the URL of a PostgreSQL server; a database is made in it")
     parser.add_argument("--store", help="an old history store to import; without it one is made")
-    parser.add_argument("--only", choices=["pages", "imports"], help="one part only")
+    parser.add_argument("--only", action="append", choices=sorted(SECTIONS), help="a section alone; may be repeated")
+    parser.add_argument("--lines-to", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _surroundings(database: str, folder: str) -> None:
-    os.environ.update(DJANGO_SETTINGS_MODULE="config.settings", DATA_DIR=folder, ENV_FILE="", LOG_LEVEL="ERROR")
-    # Filling a store takes longer than any request may.
-    os.environ.update(DATABASE_URL=database, QUERY_TIMEOUT="600", SECRET_KEY=secrets.token_hex(32))
-    os.environ["FIELD_ENCRYPTION_KEYS"] = "bench:" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+def main() -> int:
+    """Run what was asked for and print it. Returns the exit code."""
+    asked = _arguments()
+    if asked.lines_to:
+        return _measure_here(asked)
+    found: dict[str, list[report.Line]] = {}
+    for database in [asked.database] if asked.database else databases.answering():
+        for title, lines in _measure_on(database, asked).items():
+            found[title] = lines
+            print(f"\n{title}\n{report.table(lines)}", flush=True)
+    if asked.write:
+        report.write(ROOT / "docs" / "benchmarks.md", found)
+    return 0
+
+
+def _measure_on(database: str, asked: argparse.Namespace) -> dict[str, list[report.Line]]:
+    """Measure in a process of its own: Django knows one database in its lifetime."""
+    folder = Path(tempfile.mkdtemp(prefix="agentledger-bench-"))
+    answer = folder / "lines.json"
+    options = [f"--only={name}" for name in asked.only or ()] + ["--quick"] * asked.quick
+    options += [f"--store={asked.store}"] if asked.store else []
+    try:
+        with databases.scratch(database) as url:
+            env = databases.surroundings(url, folder / "data")
+            command = [sys.executable, "-m", "tests.bench", f"--lines-to={answer}", *options]
+            subprocess.run(command, env=env, check=True)
+        lines = json.loads(answer.read_text(encoding="utf-8"))
+        return {title: [report.Line(**line) for line in some] for title, some in lines.items()}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure_here(asked: argparse.Namespace) -> int:
     import django
 
     django.setup()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-
-
-def main() -> int:
-    """Run what was asked for and print it. Returns the exit code."""
-    asked = _arguments()
-    folder = tempfile.mkdtemp(prefix="agentledger-bench-")
-    try:
-        _surroundings(asked.database, folder)
-        return _run(asked, Path(folder))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _run(asked: argparse.Namespace, folder: Path) -> int:
-    from tests.bench import imports, pages, report
-
-    sessions, each, rounds = (500, 4, 20) if asked.quick else (100_000, 10, 200)
-    sections = {}
-    if asked.only != "imports":
-        sections["Pages of a large store"] = pages.measure(sessions=sessions, messages_each=each, rounds=rounds)
-    if asked.only != "pages":
-        copies = 40 if asked.quick else 5000
-        sections["Bringing in an old store"] = imports.measure(folder=folder, store=asked.store, sessions=copies)
-    for title, lines in sections.items():
-        print(f"\n{title}\n{report.table(lines)}")
-    if asked.write:
-        scale = f"{sessions:,} sessions, {sessions * each:,} messages"
-        report.write(ROOT / "docs" / "benchmarks.md", sections, scale=scale)
+    work = Work(folder=Path(os.environ["DATA_DIR"]), store=asked.store, quick=asked.quick)
+    asked.lines_to.write_text(json.dumps(measured(asked.only or SECTIONS, work)), encoding="utf-8")
     return 0
 
 

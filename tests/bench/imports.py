@@ -15,6 +15,7 @@ from django.db import connection
 
 from tests.bench import store as stores
 from tests.bench.report import Line
+from tests.bench.sections import Work
 
 MEMORY_GOAL_MB = 300
 ROWS_PER_COPY = 20_000
@@ -72,12 +73,12 @@ TABLES = {
 }
 
 
-def measure(*, folder: Path, store: str | None, sessions: int) -> list[Line]:
+def measure(work: Work) -> list[Line]:
     """Import the store by the command, then the same rows raw (PostgreSQL only).
 
     Rates count what was read: history records, sessions, states, runs and metrics.
     """
-    source = Path(store) if store else stores.make(folder / "store", sessions)
+    source = Path(work.store) if work.store else stores.make(work.folder / "store", work.scaled(5000, 40))
     seconds, items = _ours(source)
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     memory = Line("import, peak memory", used, MEMORY_GOAL_MB, "MB", "<= 1", "limit is the goal in MB")

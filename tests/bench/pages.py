@@ -11,6 +11,7 @@ from sessions_app.models import Project, StaffUser
 from sessions_app.services.api_keys import api_key_create
 from tests.bench.report import Line, median_ms
 from tests.bench.rows import fill
+from tests.bench.sections import Work
 from tests.bench.servers import Asker, in_turn, serving
 
 ADMIN_GOAL_MS = 300
@@ -23,20 +24,20 @@ PAGES = {
 }
 
 
-def measure(*, sessions: int, messages_each: int, rounds: int) -> list[Line]:
+def measure(work: Work) -> list[Line]:
     """Fill the store, then time each page; ratios are ours over the bare view, asked in turn."""
+    sessions, each, rounds = work.scaled(100_000, 500), work.scaled(10, 4), work.scaled(200, 20)
     project = Project.objects.get(slug="default")
-    fill(project_id=project.pk, sessions=sessions, messages_each=messages_each)
+    fill(project_id=project.pk, sessions=sessions, messages_each=each)
+    scale = f"{sessions:,} sessions, {sessions * each:,} messages"
     _key, token = api_key_create(project=project, name="bench", role="admin", now=timezone.now())
     with serving("config.wsgi") as ours, serving("tests.bench.bare") as bare:
         asker = Asker(ours, {"Authorization": f"Bearer {token}"})
-        lines = [_page(title, asker, paths, Asker(bare), rounds) for title, paths in PAGES.items()]
+        timed = {title: in_turn(asker, mine, Asker(bare), theirs, rounds) for title, (mine, theirs) in PAGES.items()}
+    lines = [
+        Line(title, median_ms(mine), median_ms(theirs), "ms", "<= 3", scale) for title, (mine, theirs) in timed.items()
+    ]
     return lines + [_admin_page(name, rounds) for name in ADMIN_PAGES]
-
-
-def _page(title: str, ours: Asker, paths: tuple[str, str], bare: Asker, rounds: int) -> Line:
-    mine, theirs = in_turn(ours, paths[0], bare, paths[1], rounds)
-    return Line(title, median_ms(mine), median_ms(theirs), "ms", "<= 3")
 
 
 def _admin_page(name: str, rounds: int) -> Line:

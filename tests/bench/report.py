@@ -1,10 +1,10 @@
 """What a benchmark says: one line a work, ours beside the limit, printed and written down."""
 
-import platform
-import sqlite3
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.bench.sections import machine
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,16 @@ def table(lines: list[Line]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def write(path: Path, sections: dict[str, list[Line]], *, scale: str) -> None:
+def write(path: Path, sections: dict[str, list[Line]]) -> None:
     """Write the benchmark page: where it was measured, how to repeat it, and every line."""
-    machine = (
-        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, SQLite {sqlite3.sqlite_version}"
-    )
     parts = [
         "# Benchmarks",
         "",
         "Written by `make bench ARGS=--write`. Only the ratios count: ours and the limit are measured in turn, within",
-        "one run, on one small and noisy machine. The limit is the same rows without AgentLedger: a bare Django JSON",
-        "view, or orjson and COPY.",
+        "one run, on one small and noisy machine. The limit is the same rows without AgentLedger, by the shortest way",
+        "that there is; the note of each line says which.",
         "",
-        f"Machine: {machine}. Scale: {scale}.",
+        f"Machine: {machine()}.",
     ]
     for title, lines in sections.items():
         parts += ["", f"## {title}", "", table(lines)]

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Max
+
+from sessions_app.models import Session
 
 START = datetime(2026, 8, 1, tzinfo=UTC)
 WORDS = [
@@ -72,31 +75,36 @@ def fill(*, project_id: int, sessions: int, messages_each: int) -> None:
     """Write sessions with their activity and numbered messages of about 300 bytes, by the fastest way there is."""
     picker = random.Random(1)
     texts = [" ".join(picker.choice(WORDS) for _ in range(50)) for _ in range(200)]
-    _load("sessions_app_session", SESSION_COLUMNS, (_session(project_id, n) for n in range(1, sessions + 1)))
+    # Behind what other sections have stored.
+    first = (Session.objects.aggregate(Max("pk"))["pk__max"] or 0) + 1
+    keys = range(first, first + sessions)
+    _load("sessions_app_session", SESSION_COLUMNS, (_session(project_id, n, pk) for n, pk in enumerate(keys, 1)))
     _load(
-        "sessions_app_sessionactivity", ACTIVITY_COLUMNS, (_activity(n, messages_each) for n in range(1, sessions + 1))
+        "sessions_app_sessionactivity",
+        ACTIVITY_COLUMNS,
+        (_activity(n, pk, messages_each) for n, pk in enumerate(keys, 1)),
     )
-    _load("history_app_message", MESSAGE_COLUMNS, _messages(project_id, sessions, messages_each, texts))
+    _load("history_app_message", MESSAGE_COLUMNS, _messages(project_id, keys, messages_each, texts))
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT setval(pg_get_serial_sequence('sessions_app_session', 'id'), %s)", [sessions])
+            cursor.execute("SELECT setval(pg_get_serial_sequence('sessions_app_session', 'id'), %s)", [keys[-1]])
             cursor.execute("ANALYZE")
 
 
-def _session(project_id: int, number: int) -> tuple[Any, ...]:
+def _session(project_id: int, number: int, pk: int) -> tuple[Any, ...]:
     at = START + timedelta(seconds=number)
     user, status = f"user-{number % USERS:04d}", STATUSES[number % len(STATUSES)]
-    return (number, project_id, f"session-{number:07d}", user, f"Order {number}", status, "", at, at, 1)
+    return (pk, project_id, f"session-{number:07d}", user, f"Order {number}", status, "", at, at, 1)
 
 
-def _activity(number: int, messages: int) -> tuple[Any, ...]:
-    return (number, messages, messages, START + timedelta(seconds=number + messages))
+def _activity(number: int, pk: int, messages: int) -> tuple[Any, ...]:
+    return (pk, messages, messages, START + timedelta(seconds=number + messages))
 
 
-def _messages(project_id: int, sessions: int, each: int, texts: list[str]) -> Iterator[tuple[Any, ...]]:
+def _messages(project_id: int, keys: range, each: int, texts: list[str]) -> Iterator[tuple[Any, ...]]:
     for sequence in range(1, each + 1):
-        for session in range(1, sessions + 1):
-            at = START + timedelta(seconds=session + sequence)
+        for session in keys:
+            at = START + timedelta(seconds=session - keys[0] + 1 + sequence)
             text = texts[(session + sequence) % len(texts)]
             role = ROLES[sequence % len(ROLES)]
             yield (project_id, session, f"msg-{sequence}", at, sequence, role, text, None)

@@ -20,6 +20,24 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
+def serving_as_ours(application: str, workers: int) -> Iterator[int]:
+    """Serve a module's WSGI application with the settings of `manage.py serve`; yields the port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1024)
+        number = listening.fileno()
+        command = [sys.executable, "-W", "ignore", "-m", "tests.bench.server", application]
+        server = subprocess.Popen([*command, f"--socket={number}", f"--workers={workers}"], pass_fds=[number])
+        port = int(listening.getsockname()[1])
+        try:
+            _wait_for_answer(port)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(PATIENCE)
+
+
+@contextlib.contextmanager
 def serving(application: str) -> Iterator[int]:
     """Serve a WSGI application with one gunicorn worker; yields the port and stops the server afterwards."""
     port = _free_port()
@@ -41,6 +59,14 @@ def _wait(port: int, server: subprocess.Popen) -> None:
             return
         time.sleep(0.05)
     raise RuntimeError("The server did not come up.")
+
+
+def _wait_for_answer(port: int) -> None:
+    """Wait until the server that is to accept on the socket is up: until then a caller just waits."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+    connection.close()
 
 
 class Asker:

@@ -19,6 +19,7 @@ from history_app.services.recording import record, record_many
 from sessions_app.models import Project, Session
 from tests.bench.report import Line
 from tests.bench.rows import WORDS
+from tests.bench.sections import Work
 
 COPY_OF, COPY_WITH_KEY = "bench_message", "bench_message_fk"
 COLUMNS = ("project_id", "session_id", "record_id", "timestamp", "metadata", "role", "content", "sequence")
@@ -31,14 +32,14 @@ Record = dict[str, Any]
 _NAMES = re.compile('"(message_[a-z_]+)"')
 
 
-def measure(*, scale: float = 1.0) -> list[Line]:
-    """Measure the writes that the database allows; `scale` is the part of the full work to do."""
+def measure(work: Work) -> list[Line]:
+    """Measure the writes that the database allows."""
     project = Project.objects.get(slug="default").pk
-    _copy_table()
-    rounds = max(3, int(30 * scale))
+    copy_tables()
+    rounds = work.scaled(30, 3)
     if connection.vendor != "postgresql":
         return [batch_line(project, rounds, size, raw=_executemany, table=COPY_OF, goal=">= 0.5") for size in BATCHES]
-    ones, seconds = max(100, int(2000 * scale)), max(0.5, 4 * scale)
+    ones, seconds = work.scaled(2000, 200), work.scaled(8, 1) / 2
     return [
         single_line(project, ones),
         late_line(project, ones),
@@ -48,7 +49,8 @@ def measure(*, scale: float = 1.0) -> list[Line]:
     ]
 
 
-def _copy_table() -> None:
+def copy_tables() -> None:
+    """Make the tables of the raw contenders: empty, with the columns and indexes of ours."""
     with connection.cursor() as cursor:
         for table in (COPY_OF, COPY_WITH_KEY):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")

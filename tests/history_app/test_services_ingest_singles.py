@@ -93,6 +93,21 @@ def test_many_records_are_settled_one_by_one(project, now):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_server_has_ended_is_made_anew(project, now):
+    if connection.vendor != "postgresql":
+        pytest.skip("other databases ask at the beginning of each request")
+    _say(project, now, "m-1")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [connection.connection.info.backend_pid])
+    other.close()
+    # As between two requests.
+    connection.health_check_enabled, connection.health_check_done = True, False
+    assert _say(project, now, "m-2")
+    assert Message.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_running_loop_records_too(project, now):
     if connection.vendor == "sqlite":
         pytest.skip("the tests' SQLite is in memory, and locked for a second thread while this one reads")

@@ -82,6 +82,8 @@ class InstantValue(serializers.DateTimeField):
 class MoneyValue(serializers.DecimalField):
     """An exact amount, written as text; numbers are taken as well, as they are written."""
 
+    needs_only_the_row = True
+
     def __init__(self, **kwargs: Any) -> None:
         kwargs["max_digits"], kwargs["decimal_places"] = EXACT_DIGITS, EXACT_PLACES
         kwargs.setdefault("coerce_to_string", True)

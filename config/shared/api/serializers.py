@@ -1,7 +1,7 @@
 """Serializers: strict on the way in, fast and masked where need be on the way out."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -11,6 +11,8 @@ from rest_framework import serializers
 
 from config.shared.api import fields
 from config.shared.fields import ExactDecimalField, JSONTextField
+
+Readers = list[tuple[str, Callable[[Any], Any]]]
 
 MASK = "********"
 # What every database holds in such a column; Django itself asks the one it is connected to.
@@ -55,10 +57,10 @@ class StrictInput(serializers.Serializer[Any]):
         return {name: read(instance) for name, read in self._readers}
 
     @cached_property
-    def _readers(self) -> list[tuple[str, Callable[[Any], Any]]]:
+    def _readers(self) -> Readers:
         hidden = self._hidden_fields
-        readers = [(str(field.field_name), _reader(field)) for field in self._readable_fields]
-        return [(name, _masking(read) if name in hidden else read) for name, read in readers]
+        readers = _readers_of_class(type(self)) or _readers_of(self)
+        return [(name, _masking(read) if name in hidden else read) for name, read in readers] if hidden else readers
 
     @property
     def _hidden_fields(self) -> frozenset[str]:
@@ -82,6 +84,7 @@ class LedgerSerializer(StrictInput, serializers.ModelSerializer[Any]):
         models.PositiveSmallIntegerField: fields.IntegerValue,
         models.PositiveBigIntegerField: fields.IntegerValue,
         models.AutoField: fields.IntegerValue,
+        models.BigAutoField: fields.IntegerValue,
         models.FloatField: fields.NumberValue,
         models.BooleanField: fields.BooleanValue,
         models.DateTimeField: fields.InstantValue,
@@ -102,8 +105,29 @@ class LedgerSerializer(StrictInput, serializers.ModelSerializer[Any]):
         return field_class, kwargs
 
 
+def _readers_of(serializer: Any) -> Readers:
+    return [(str(field.field_name), _reader(field)) for field in serializer._readable_fields]
+
+
+@cache
+def _readers_of_class(serializer_class: type[Any]) -> Readers | None:
+    """Return the readers that all serializers of the class share, or None where one needs more than the row.
+
+    To build a serializer's fields takes longer than to show a page of rows.
+    """
+    serializer = serializer_class()
+    alone = all(
+        _is_plain(field) or getattr(field, "needs_only_the_row", False) for field in serializer._readable_fields
+    )
+    return _readers_of(serializer) if alone else None
+
+
+def _is_plain(field: Any) -> bool:
+    return type(field) in (*_AS_IT_IS, fields.JsonObject, fields.JsonArray) or getattr(field, "is_plain", False)
+
+
 def _reader(field: Any) -> Callable[[Any], Any]:
-    if type(field) not in (*_AS_IT_IS, fields.JsonObject, fields.JsonArray):
+    if not _is_plain(field):
         return _through(field)
     if len(field.source_attrs) == 1:
         return attrgetter(field.source_attrs[0])

@@ -1,5 +1,6 @@
 """What the API shows of each kind of fact. What comes in goes to the validator of records (services.records)."""
 
+from functools import cache
 from typing import Any
 
 from config.shared.api.fields import IntegerValue, JsonValue, MoneyValue, TextValue
@@ -150,6 +151,7 @@ class MetricSerializer(FactSerializer):
         fields = (*COMMON, "metric_type", "metric_value", "metadata")
 
 
+@cache
 def shown_only(serializer_class: type[LedgerSerializer]) -> frozenset[str]:
     """Return the names that answers carry but that nobody states: a client may send back what it got."""
     serializer: Any = serializer_class()

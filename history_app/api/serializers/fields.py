@@ -16,6 +16,8 @@ ID_LENGTH = 255
 class SessionName(TextValue):
     """The text id of the fact's session."""
 
+    is_plain = True
+
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("source", "session.session_id")
         kwargs.setdefault("max_length", ID_LENGTH)
@@ -25,6 +27,8 @@ class SessionName(TextValue):
 @extend_schema_field({"nullable": True, "description": "The document; of a large one the beginning, as text."})
 class Beginning(serializers.Field):
     """A JSON document in a list: as it is where it is small, else the first characters of its text."""
+
+    needs_only_the_row = True
 
     def __init__(self, *, empty: str | None = None, **kwargs: Any) -> None:
         self.empty = empty
@@ -43,6 +47,8 @@ class Beginning(serializers.Field):
 @extend_schema_field({"type": "boolean", "description": _("Whether one of the documents is shown in part.")})
 class Truncated(serializers.Field):
     """Whether the row shows only the beginning of one of these documents."""
+
+    needs_only_the_row = True
 
     def __init__(self, columns: tuple[str, ...], **kwargs: Any) -> None:
         self.columns = columns

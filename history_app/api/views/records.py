@@ -55,7 +55,7 @@ class RecordsViewSet(LedgerViewSet):
             )
         except DeliveryRefused as refused:
             return _refused(refused.rejected)
-        return Response(_shown(intake))
+        return Response(shown(intake))
 
     def _switch(self, name: str, *, default: bool) -> bool:
         stated = self.request.query_params.get(name)
@@ -66,7 +66,8 @@ class RecordsViewSet(LedgerViewSet):
         return _WORDS[stated]
 
 
-def _shown(intake: Intake) -> dict[str, Any]:
+def shown(intake: Intake) -> dict[str, Any]:
+    """Return the body of the answer: how many records were stored, and what is wrong with the others."""
     rejected = [
         {
             "index": refusal.index,

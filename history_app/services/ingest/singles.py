@@ -1,27 +1,27 @@
-"""The short way of one record on PostgreSQL: a single statement numbers it, stores it and moves its session on.
+"""The short way of few records on PostgreSQL: a single statement numbers them, stores them and moves their sessions on.
 
-Round trips are the cost of a single append: this one takes one where the way of batches takes eight.
+Round trips are the cost of small writes: this way takes one where the way of batches takes nine.
 """
 
-# Every name that is put into a statement comes from a model or from this package; values are parameters.
-# ruff: noqa: S608
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections, models, transaction
 
 from config.shared.fields import JSONTextField
 from config.shared.retries import curable
 from history_app.services.drafts import Draft, MessageDraft, ToolCallDraft
+from history_app.services.ingest import short_statements
 from history_app.services.ingest.batch import Entry
 from history_app.services.ingest.facts import KINDS, Kind, row_of
 from history_app.services.ingest.sessions import TakenSession
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import Session
 
-_TEXTS = (models.CharField, models.TextField, JSONTextField)
+# From here on COPY is as fast, and it takes as much memory as one likes.
+MOST_RECORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,74 +56,71 @@ def single_write(*, project_id: int, draft: Draft, now: datetime) -> Single | No
     others, for a message that asks for a number, for a new session, and for a record whose id is known. The way of
     batches finds out what is the matter.
     """
-    kind = KINDS.get(type(draft))
-    if kind is None or (isinstance(draft, ToolCallDraft) and draft.task is not None):
+    kind = _kind_of([draft])
+    if kind is None:
         return None
-    if isinstance(draft, MessageDraft) and draft.sequence is not None:
-        return None
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    if database.vendor != "postgresql":
-        return None
-    project, _session, *values = row_of(kind, Entry(0, draft, TakenSession(0, "")), project_id)
+    project, _session, *values = row_of(kind, _entry(draft), project_id)
     parameters = [project_id, draft.session_id, min(draft.timestamp, now), project, *values]
+    found = _executed(short_statements.of_one(kind), parameters)
+    return Single(project_id, draft, *found[0]) if found else None
+
+
+def few_write(*, project_id: int, drafts: Sequence[Draft], now: datetime) -> bool:
+    """Store a few records of one kind and of existing sessions, and return whether they are stored.
+
+    Returns False, with nothing stored, where this is not the way; see `single_write`.
+    """
+    if len(drafts) == 1:
+        return single_write(project_id=project_id, draft=drafts[0], now=now) is not None
+    kind = _kind_of(drafts)
+    if kind is None or len({(draft.session_id, draft.record_id) for draft in drafts}) < len(drafts):
+        return False
+    rows = [row_of(kind, _entry(draft), project_id)[2:] for draft in drafts]
+    names = [draft.session_id for draft in drafts]
+    columns = short_statements.as_texts([names, *zip(*rows, strict=True)])
+    if columns is None:
+        return False
+    parameters = [*columns, now, project_id, len(set(names)), project_id]
+    return bool(_executed(short_statements.of_few(kind), parameters))
+
+
+def _kind_of(drafts: Sequence[Draft]) -> Kind | None:
+    """Return the one kind of the drafts, where this database and this kind have a short way."""
+    types = {type(draft) for draft in drafts}
+    kind = KINDS.get(types.pop()) if len(types) == 1 and len(drafts) <= MOST_RECORDS else None
+    if kind is None or connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        return None
+    return None if any(map(_asks_for_more, drafts)) else kind
+
+
+def _asks_for_more(draft: Draft) -> bool:
+    """Return whether a task has to be looked up, or a message wants a number of its own."""
+    if isinstance(draft, MessageDraft):
+        return draft.sequence is not None
+    return isinstance(draft, ToolCallDraft) and draft.task is not None
+
+
+def _entry(draft: Draft) -> Entry:
+    return Entry(0, draft, TakenSession(0, ""))
+
+
+def _executed(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]] | None:
+    """Execute the statement as a transaction of its own, or in one that is there under a savepoint.
+
+    Returns its rows, or None where the constraints or other writers object.
+    """
+    database: Any = connections[DEFAULT_DB_ALIAS]
     try:
-        found = _execute(database, _statement(kind), parameters)
+        if not database.in_atomic_block:
+            return short_statements.execute(database, statement, parameters)
+        with transaction.atomic():
+            return short_statements.execute(database, statement, parameters)
     except IntegrityError:
         return None
     except OperationalError as error:
         if database.in_atomic_block or not curable(error):
             raise
         return None
-    return Single(project_id, draft, *found) if found else None
-
-
-def _execute(database: Any, statement: str, parameters: list[Any]) -> tuple[int, int, int] | None:
-    """Execute the statement as a transaction of its own, or in one that is there under a savepoint."""
-    if database.in_atomic_block:
-        with transaction.atomic():
-            return _prepared(database, statement, parameters)
-    return _prepared(database, statement, parameters)
-
-
-def _prepared(database: Any, statement: str, parameters: list[Any]) -> tuple[int, int, int] | None:
-    """Execute the statement with the plan that the connection keeps: planning it takes as long as the rest.
-
-    Django's own cursors write parameters into the statement, and so have it planned each time.
-    """
-    import psycopg
-
-    database.ensure_connection()
-    with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
-        cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchone()
-
-
-@lru_cache(maxsize=8)
-def _statement(kind: Kind) -> str:
-    own = {field.column: field for field in kind.model._meta.concrete_fields}
-    project, session, *rest = kind.columns
-    marks = ", ".join(f"%s{_cast(own[column])}" for column in rest)
-    numbers = ", sequence" if kind.numbered else ""
-    added = int(kind.numbered)
-    return f"""
-        WITH found AS (
-            SELECT id FROM {Session._meta.db_table} WHERE project_id = %s AND session_id = %s
-        ), moved AS (
-            UPDATE {SessionActivity._meta.db_table} AS t
-            SET last_sequence = t.last_sequence + {added}, message_count = t.message_count + {added},
-                last_activity_at = GREATEST(t.last_activity_at, %s)
-            FROM found WHERE t.session_id = found.id
-            RETURNING t.session_id, t.last_sequence
-        )
-        INSERT INTO {kind.model._meta.db_table} ({project}, {session}, {", ".join(rest)}{numbers})
-        SELECT %s, moved.session_id, {marks}{", moved.last_sequence" if numbers else ""} FROM moved
-        RETURNING id, session_id, {"sequence" if numbers else "0"}
-        """
-
-
-def _cast(field: "models.Field[Any, Any]") -> str:
-    """Return the type that a parameter must state; texts go by themselves, and too long ones are refused."""
-    return "" if isinstance(field, _TEXTS) else f"::{field.db_type(connection)}"
 
 
 @lru_cache(maxsize=8)

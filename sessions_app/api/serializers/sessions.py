@@ -15,6 +15,8 @@ ID_LENGTH = 255
 class WorkflowName(TextValue):
     """The text id of a workflow, in place of the row."""
 
+    needs_only_the_row = True
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=ID_LENGTH, **kwargs)
 
@@ -25,6 +27,8 @@ class WorkflowName(TextValue):
 
 class SessionName(TextValue):
     """The text id of a session, in place of the row."""
+
+    needs_only_the_row = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=ID_LENGTH, **kwargs)

@@ -1,0 +1,60 @@
+"""The sections of the benchmark page: a title, and the module that measures it (`measure(work)` returns lines).
+
+A section is imported when it is run: what it needs of Django is set up by then.
+"""
+
+import dataclasses
+import platform
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+SECTIONS = {
+    "writes": "Recording from Python",
+    "served": "Recording over HTTP",
+    "imports": "Bringing in an old store",
+    # Fills the store with a million messages, so it comes last.
+    "pages": "Pages of a large store",
+}
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB"}
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much to do, and where: a folder for files, and an old store to import where one is given."""
+
+    folder: Path
+    store: str | None = None
+    quick: bool = False
+
+    def scaled(self, full: int, quick: int) -> int:
+        """Return the number for this run."""
+        return quick if self.quick else full
+
+
+def measured(names: Iterable[str], work: Work) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of the sections as plain dictionaries, by their titles with the database in it."""
+    database = _database()
+    found = {}
+    for name, title in SECTIONS.items():
+        if name in names and (lines := import_module(f"tests.bench.{name}").measure(work)):
+            found[f"{title}, {database}"] = [dataclasses.asdict(line) for line in lines]
+    return found
+
+
+def _database() -> str:
+    from django.db import connection
+
+    connection.ensure_connection()
+    version = ".".join(str(part) for part in connection.get_database_version())
+    return f"{_NAMES[connection.vendor]} {version}"
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    return (
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, SQLite {sqlite3.sqlite_version}"
+    )
