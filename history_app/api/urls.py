@@ -19,6 +19,7 @@ from history_app.api.views.records import RecordsViewSet
 from history_app.api.views.statistics import ErrorStatisticsViewSet, SessionFiguresViewSet, ToolStatisticsViewSet
 from history_app.api.views.tasks import SubtaskViewSet, TaskViewSet
 from history_app.api.views.timeline import SessionTimelineViewSet
+from history_app.api.views.turns import TurnViewSet
 
 router = LedgerRouter()
 router.register(rf"sessions/(?P<session_id>{ANY_ID})/messages", SessionMessageViewSet, basename="session-message")
@@ -40,6 +41,7 @@ def _of_session(action: str, view: Any, **methods: str) -> Any:
 
 
 urlpatterns: list[Any] = [
+    _of_session("turn", TurnViewSet, post="create"),
     _of_session("timeline", SessionTimelineViewSet, get="timeline"),
     _of_session("export", SessionExportViewSet, get="export"),
     *[_of_session(name, SessionFiguresViewSet, get=name) for name in ("summary", "statistics", "performance")],

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connection
 from django.utils.translation import gettext as _
 
-from config.shared.errors import Conflict, FieldError, InvalidInput
+from config.shared.errors import FieldError, InvalidInput
 from config.shared.text import Replaced
 from history_app.models import ErrorRecord, Fact, LLMCall, Message, Metric, TokenUsage, ToolCall
 from history_app.services.drafts import Draft
@@ -16,6 +16,7 @@ from history_app.services.forms import form_drafts
 from history_app.services.ingest import BatchRefused, OutcomeKind, WriteResult, records_write
 from history_app.services.intake import RECORDS_PER_BATCH, Intake, read_record, records_take
 from history_app.services.records import record_parse
+from history_app.services.refusals import refusal_of
 
 Result = TypeVar("Result")
 Fields = Mapping[str, Any]
@@ -203,17 +204,7 @@ def _written(
             project_id=project_id, drafts=drafts, now=now, create_sessions=create_sessions, all_or_none=True
         )
     except BatchRefused as refused:
-        places = list(zip(pointers, refused.outcomes, strict=True))
-        rejected = [
-            FieldError(pointer + outcome.pointer, outcome.reason)
-            for pointer, outcome in places
-            if outcome.kind == OutcomeKind.REJECTED
-        ]
-        if rejected:
-            raise InvalidInput(rejected) from refused
-        where = ", ".join(pointer for pointer, outcome in places if pointer and outcome.kind == OutcomeKind.CONFLICT)
-        detail = _("Another record is stored under this record_id.")
-        raise Conflict(f"{where}: {detail}" if where else detail) from refused
+        raise (refusal_of(refused.outcomes, pointers) or refused) from refused
 
 
 def _rows(model: type[Fact], drafts: Sequence[Draft], result: WriteResult) -> list[Any]:
