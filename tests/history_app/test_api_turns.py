@@ -110,6 +110,15 @@ def test_a_turn_of_somebody_else_is_not_found(agent, outsider, reader, session):
     assert _counts() == (0, 0, 0)
 
 
+def test_a_turn_of_an_agent_whose_lease_is_over_stores_nothing(agent, session):
+    beat = "/api/sessions/s1/heartbeat/"
+    old = agent.post(beat, {"agent_id": "old"}).json()["fence"]
+    agent.post(beat, {"agent_id": "new"})
+    body = {"expected_version": 0, "state": STATE, "records": RECORDS}
+    assert agent.post(TURN, body, headers={"X-Fencing-Token": str(old)}).status_code == 409
+    assert _counts() == (0, 0, 0)
+
+
 UNNAMED = [{key: value for key, value in record.items() if key != "record_id"} for record in RECORDS]
 
 

@@ -9,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.shared.api.fencing import FENCE_PARAMETER, stated_fence
 from config.shared.api.viewsets import LedgerViewSet, VersionedMixin
 from config.shared.errors import InvalidInput, VersionRequired
 from config.shared.versions import ABSENT
@@ -27,7 +28,7 @@ class TurnViewSet(VersionedMixin, LedgerViewSet):
     queryset = Message.objects.none()
     serializer_class = TurnInput
 
-    @extend_schema(parameters=[SESSION], request=TurnSerializer, responses={200: TurnAnswerSerializer})
+    @extend_schema(parameters=[SESSION, FENCE_PARAMETER], request=TurnSerializer, responses={200: TurnAnswerSerializer})
     def create(self, request: Request, session_id: str) -> Response:
         """Write the next state and the turn's records, all or none. `expected_version` must be said: 0 is the first.
 
@@ -41,6 +42,7 @@ class TurnViewSet(VersionedMixin, LedgerViewSet):
             records=body.get("records", []),
             expected_version=self._expected(body),
             turn_id=body.get("turn_id", ""),
+            fence=stated_fence(request),
             now=timezone.now(),
         )
         shown = TurnStateSerializer(turn.state, context=self.get_serializer_context()).data
