@@ -22,12 +22,13 @@ def caller_of_key(key: ApiKey) -> Caller:
     )
 
 
-def session_find(*, caller: Caller, session_id: str) -> Session:
-    """Return the one session of this id that the caller may see.
+def session_find(*, caller: Caller, session_id: str, related: tuple[str, ...] = ()) -> Session:
+    """Return the one session of this id that the caller may see, with the `related` rows that are read along.
 
     Raises NotFound where there is none, Conflict when several of the caller's projects have one of that id.
     """
-    rows: list[Session] = list(Session.objects.visible_to(caller).filter(session_id=session_id)[:2])
+    found = Session.objects.visible_to(caller).filter(session_id=session_id)
+    rows: list[Session] = list(found.select_related(*related)[:2] if related else found[:2])
     if not rows:
         raise NotFound
     if len(rows) > 1:

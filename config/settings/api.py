@@ -37,6 +37,7 @@ SPECTACULAR_SETTINGS = {
         "MessageRole": "history_app.models.Message.Role",
         "ToolCallStatus": "history_app.models.ToolCall.Status",
         "WorkStatus": "history_app.models.tasks.WorkStatus",
+        "KnowledgeSourceStatus": "sessions_app.models.KnowledgeSource.Status",
         "KeyRole": "sessions_app.models.ApiKey.Role",
         "SessionStatusWord": "sessions_app.models.Session.Status",
         "WorkflowRunStatus": "sessions_app.models.WorkflowRun.Status",

@@ -8,6 +8,8 @@ MAX_RECORDS = env.int("MAX_RECORDS", default=100_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
 SESSION_TTL = env.int("SESSION_TTL", default=3600)
+# How many messages an agent gets that comes back and does not say how many.
+HISTORY_WINDOW = env.int("HISTORY_WINDOW", default=100)
 MAX_STATE_BYTES = env.int("MAX_STATE_BYTES", default=4 * 1024 * 1024)
 # Checkpoints: the last so many, and beyond them every so many-th; 0 keeps all of them, or none beyond the last.
 STATE_KEEP_LAST = env.int("STATE_KEEP_LAST", default=50)

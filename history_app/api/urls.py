@@ -16,6 +16,7 @@ from history_app.api.views.facts import (
     ToolCallViewSet,
 )
 from history_app.api.views.records import RecordsViewSet
+from history_app.api.views.restore import RestoreViewSet
 from history_app.api.views.statistics import ErrorStatisticsViewSet, SessionFiguresViewSet, ToolStatisticsViewSet
 from history_app.api.views.tasks import SubtaskViewSet, TaskViewSet
 from history_app.api.views.timeline import SessionTimelineViewSet
@@ -41,6 +42,7 @@ def _of_session(action: str, view: Any, **methods: str) -> Any:
 
 
 urlpatterns: list[Any] = [
+    _of_session("restore", RestoreViewSet, get="retrieve"),
     _of_session("turn", TurnViewSet, post="create"),
     _of_session("timeline", SessionTimelineViewSet, get="timeline"),
     _of_session("export", SessionExportViewSet, get="export"),

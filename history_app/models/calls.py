@@ -54,6 +54,12 @@ class ToolCall(Fact):
             models.Index(fields=["project", "timestamp", "id"], name="tool_call_by_time"),
             # tool_name=, newest first, and the statistics of one tool.
             models.Index(fields=["project", "tool_name", "timestamp"], name="tool_call_by_tool"),
+            # What a session still waits for when its agent comes back.
+            models.Index(
+                fields=["session", "status", "timestamp"],
+                name="tool_call_pending",
+                condition=models.Q(status="pending"),
+            ),
             # The calls of one task; also the foreign key.
             models.Index(
                 fields=["task", "timestamp"],

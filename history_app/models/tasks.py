@@ -21,6 +21,7 @@ class WorkStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
+OPEN_WORK = (WorkStatus.PENDING, WorkStatus.IN_PROGRESS)
 KNOWN_STATUS = Q(status__in=["pending", "in_progress", "completed", "failed", "cancelled"])
 
 

@@ -51,8 +51,8 @@ def turn_save(
     `change` is one of `saving` and `patching` of sessions_app.services.states. `records` are named as in api.md and
     belong to this session. A turn with a `turn_id` can be sent again: when it is stored already, it is returned as it
     stands, and its records without an id have one made of the turn's. Raises StaleVersion when `expected_version` is
-    not the current one, FencedOff for a lease that is over, InvalidInput, TooLarge, NotFound, and Conflict for another record under a stored id or
-    another turn under a stored `turn_id`.
+    not the current one, FencedOff for a lease that is over, InvalidInput, TooLarge, NotFound, and Conflict for another
+    record under a stored id or another turn under a stored `turn_id`.
     """
     if len(turn_id) > TURN_ID_LENGTH:
         raise InvalidInput.at("/turn_id", _("A turn id has at most %d characters.") % TURN_ID_LENGTH)

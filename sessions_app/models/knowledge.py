@@ -57,6 +57,8 @@ class KnowledgeSource(models.Model):
             models.Index(fields=["project", "created_at", "id"], name="source_by_created"),
             # status=, newest first.
             models.Index(fields=["project", "status", "created_at"], name="source_by_status"),
+            # The sources that a session names.
+            models.Index(fields=["project", "source_name"], name="source_by_name"),
             # source_type=.
             models.Index(fields=["project", "source_type", "created_at"], name="source_by_type"),
         ]
