@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sessions_app", "0005_fencing"),
+        ("sessions_app", "0006_jobs_and_events"),
     ]
 
     operations = [
