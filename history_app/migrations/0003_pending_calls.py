@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("history_app", "0002_search_index"),
-        ("sessions_app", "0006_source_by_name"),
+        ("sessions_app", "0007_source_by_name"),
     ]
 
     operations = [
