@@ -64,6 +64,7 @@ def session_restore(*, caller: Caller, session_id: str, last: int) -> Bundle:
     tasks, calls = _open_tasks(session), _pending_calls(session)
     activity = getattr(session, "activity", None)
     workflow = next((row for row in workflows if row.pk == session.workflow_id), None)
+    shown = workflow or _named(workflows, state)
     counts = {"message_count": activity.message_count if activity else 0}
     return {
         "session": {
@@ -77,7 +78,7 @@ def session_restore(*, caller: Caller, session_id: str, last: int) -> Bundle:
         "open_tasks": tasks[:WORK_SHOWN],
         "pending_tool_calls": calls[:WORK_SHOWN],
         "user": _user(session),
-        "workflow": _picked(workflow or _named(workflows, state), WORKFLOW_FIELDS),
+        "workflow": _picked(shown, WORKFLOW_FIELDS) if shown else None,
         "knowledge_sources": [_picked(row, SOURCE_FIELDS) for row in sources if row.deleted_at is None],
         "verdict": verdict_of(
             session=session,
@@ -91,8 +92,8 @@ def session_restore(*, caller: Caller, session_id: str, last: int) -> Bundle:
     }
 
 
-def _picked(row: Any, names: tuple[str, ...]) -> dict[str, Any] | None:
-    return None if row is None else {name: getattr(row, name) for name in names}
+def _picked(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
 
 
 def _messages(session: Session, last: int) -> list[dict[str, Any]]:

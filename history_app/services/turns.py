@@ -114,7 +114,7 @@ def _done(session: Session, turn_id: str) -> SessionState | None:
 
 def _check_same(done: SessionState, change: Change, terms: Terms) -> None:
     """Raise Conflict when the stored turn is another one than that which is sent again."""
-    before = 0 if terms.expected == ABSENT else terms.expected
+    before = 0 if terms.expected is None or terms.expected == ABSENT else terms.expected
     base = SessionState.objects.filter(session_id=done.session_id, version=before).first()
     is_same = done.version - 1 == before
     if is_same and (base is not None or before == 0):
