@@ -7,13 +7,17 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import timezone
 from kombu import Connection
 
 from config.databases import sqlite_journal_mode
 from config.probe import ProbeResult, database_probe
+from config.schedule_runs import canary_last
 
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
 BROKER_SECONDS = 2
+# So many intervals without a canary mean that no worker takes jobs.
+CANARIES_MISSED = 3
 LOW_DISK_BYTES = 1024**3
 FULL_DISK_BYTES = 64 * 1024**2
 
@@ -23,6 +27,8 @@ Check = dict[str, Any]
 def readiness() -> dict[str, Any]:
     """Return `{"status", "checks"}`; the whole is as good as its worst part. Nothing in it is secret."""
     checks = {**_database_checks(), "broker": _broker(), "disk": _disk()}
+    if checks["database"]["status"] == OK and checks["migrations"]["status"] == OK:
+        checks["workers"] = _workers()
     found = {check["status"] for check in checks.values()}
     status = next((bad for bad in (FAILED, DEGRADED) if bad in found), OK)
     return {"status": status, "checks": checks}
@@ -65,6 +71,29 @@ def _sqlite(found: ProbeResult) -> Check:
     if found.journal_mode == "wal" and sqlite_journal_mode() != "wal":
         return _check(DEGRADED, "This version can corrupt a database in WAL mode.", **facts)
     return _check(OK, f"Journal mode {found.journal_mode}.", **facts)
+
+
+def broker_answers() -> bool:
+    """Return whether the broker can be used at this moment."""
+    return bool(_broker()["status"] == OK)
+
+
+def _workers() -> Check:
+    """Judge by the last canary that was done: a worker that answers a ping may still take no jobs."""
+    interval = settings.CANARY_INTERVAL
+    if not interval:
+        return _check(OK, "Nobody watches: CANARY_INTERVAL is 0.")
+    now = timezone.now()
+    canary = canary_last(now=now)
+    age = (now - (canary.done_at or canary.expected_since)).total_seconds()
+    if canary.done_at is None:
+        text = f"No job was done yet; the first was expected {age:.0f} s ago."
+    elif canary.is_woken:
+        text = f"The last canary was done {age:.0f} s ago."
+    else:
+        text = f"The last canary was done {age:.0f} s ago, but no message woke its worker: jobs start late."
+    is_good = age <= CANARIES_MISSED * interval and canary.is_woken
+    return _check(OK if is_good else DEGRADED, text, age_seconds=round(age, 1))
 
 
 def _broker() -> Check:

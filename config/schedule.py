@@ -1,15 +1,21 @@
 """The clock of the house: one table of every periodic job."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+ONCE: Literal["once"] = "once"
+SKIP: Literal["skip"] = "skip"
 
 
 @dataclass(frozen=True)
 class ScheduledJob:
     """One periodic job. Either `every_setting` or `cron` says when.
 
-    `every_setting` names the setting that holds the interval in seconds (0 switches the job off); `cron` is minute,
-    hour, day of month, month and day of week in UTC. A run that waited in the queue for `expires` seconds is dropped:
-    the next one does its work.
+    `job` is the kind of the job (see the `jobs` modules). `every_setting` names the setting that holds the interval in
+    seconds (0 switches the job off); `cron` is minute, hour, day of month, month and day of week in UTC. A run that
+    was not started within `expires` seconds is dropped: the next one does its work. `missed` says what becomes of
+    slots in which no scheduler ran: `once` makes them up with one run, however many they were; `skip` waits for the
+    next.
     """
 
     name: str
@@ -18,21 +24,56 @@ class ScheduledJob:
     expires: int
     every_setting: str | None = None
     cron: str | None = None
+    missed: Literal["once", "skip"] = ONCE
 
 
 SCHEDULE = (
     ScheduledJob(
         name="sessions-mark-expired",
-        job="sessions_app.jobs.mark_expired_sessions",
+        job="sessions.mark_expired",
         description="Marks sessions as expired whose time to live has passed.",
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
     ScheduledJob(
+        name="agents-release-idle",
+        job="agents.release_idle",
+        description="Releases agents that were silent for AGENT_IDLE_SECONDS; no data is touched.",
+        every_setting="CLEANUP_INTERVAL",
+        expires=240,
+    ),
+    ScheduledJob(
         name="kept-answers-prune",
-        job="sessions_app.jobs.prune_kept_answers",
+        job="answers.prune",
         description="Forgets the answers kept for Idempotency-Keys after IDEMPOTENCY_HOURS.",
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
+    ScheduledJob(
+        name="events-prune",
+        job="events.prune",
+        description="Forgets events that were delivered, or waited, for EVENT_DAYS.",
+        cron="17 * * * *",
+        expires=3000,
+    ),
+    ScheduledJob(
+        name="jobs-prune",
+        job="jobs.prune",
+        description="Forgets jobs that were finished JOB_DAYS ago.",
+        cron="27 * * * *",
+        expires=3000,
+    ),
+    ScheduledJob(
+        name="canary",
+        job="system.canary",
+        description="Proves that workers take jobs; /readyz shows the last one.",
+        every_setting="CANARY_INTERVAL",
+        expires=50,
+        missed=SKIP,
+    ),
 )
+
+
+def policy_of(name: str) -> str:
+    """Return what becomes of missed slots of this entry; one that staff made is made up once."""
+    return next((job.missed for job in SCHEDULE if job.name == name), ONCE)

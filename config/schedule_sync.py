@@ -1,5 +1,6 @@
 """Brings the table of periodic jobs into django-celery-beat's tables, where staff see and switch them."""
 
+import json
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -8,15 +9,20 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from config.schedule import SCHEDULE, ScheduledJob
 
+# Under this name a row remembers what the code gave it last.
+GIVEN = "agentledger"
+
 
 @transaction.atomic
 def schedule_synchronise(*, jobs: Iterable[ScheduledJob] = SCHEDULE) -> int:
     """Write every job's row where it is missing or different, and return how many were written.
 
-    The switch `enabled` is the staff's: it is set when a row is made, and never touched again. A job whose interval is
-    0 has no row.
+    What staff change in a row stays: the switch `enabled` for good, the rest until the code or a setting says something
+    new, which is remembered in the row's headers. A job whose interval is 0 has no row. Entries that the code has given
+    up are deleted.
     """
-    return sum(_write(job) for job in jobs)
+    wanted = list(jobs)
+    return sum(_write(job) for job in wanted) + _forget({job.name for job in wanted})
 
 
 def _write(job: ScheduledJob) -> int:
@@ -31,16 +37,24 @@ def _write(job: ScheduledJob) -> int:
         "expire_seconds": job.expires,
         "description": job.description,
     }
+    given = json.dumps({GIVEN: [job.job, seconds, job.cron, job.expires, job.description]})
     row = existing.first()
     if row is None:
-        PeriodicTask.objects.create(name=job.name, **wanted)
+        PeriodicTask.objects.create(name=job.name, headers=given, **wanted)
         return 1
-    if all(getattr(row, field) == value for field, value in wanted.items()):
+    if row.headers == given:
         return 0
+    row.headers = given
     for field, value in wanted.items():
         setattr(row, field, value)
     row.save()
     return 1
+
+
+def _forget(names: set[str]) -> int:
+    """Delete entries that came from the code, and are not there any more."""
+    gone = PeriodicTask.objects.filter(headers__startswith=f'{{"{GIVEN}"').exclude(name__in=names)
+    return gone.delete()[0]
 
 
 def _interval(seconds: int) -> IntervalSchedule:

@@ -1,13 +1,14 @@
 """Jobs about sessions, and the housekeeping of jobs and events; each makes one service call and may run twice."""
 
 from celery import shared_task
-from django.utils import timezone
+from django.conf import settings
 
 from config.shared.jobs import JobRun, job
 from sessions_app.services.events import events_prune
 from sessions_app.services.expiry import sessions_mark_expired
 from sessions_app.services.idempotency import kept_answers_prune
 from sessions_app.services.jobs import job_run, jobs_prune
+from sessions_app.services.residency import agents_release_idle
 
 
 @shared_task
@@ -16,22 +17,16 @@ def run_job(job_id: int) -> None:
     job_run(job_id=job_id, woken=True)
 
 
-@shared_task
-def mark_expired_sessions() -> None:
-    """Mark the sessions whose time to live has passed."""
-    sessions_mark_expired(now=timezone.now())
-
-
-@shared_task
-def prune_kept_answers() -> None:
-    """Forget the answers to writes that are too old to be retried."""
-    kept_answers_prune(now=timezone.now())
-
-
 @job("sessions.mark_expired", keep_hours=24)
 def mark_expired(run: JobRun) -> dict[str, int]:
     """Mark the sessions whose time to live has passed."""
     return {"expired": sessions_mark_expired(now=run.now)}
+
+
+@job("agents.release_idle", keep_hours=24)
+def release_idle(run: JobRun) -> dict[str, int]:
+    """Release the agents that have been silent for AGENT_IDLE_SECONDS; no data is touched."""
+    return {"released": agents_release_idle(now=run.now, idle_seconds=settings.AGENT_IDLE_SECONDS)}
 
 
 @job("answers.prune", keep_hours=24)

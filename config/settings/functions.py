@@ -7,4 +7,4 @@ AGENTLEDGER_ANSWER_ONCE_FUNCTION = "sessions_app.services.idempotency.answer_onc
 # (project id, user id) -> dict: what a user has used, for the user's configuration.
 AGENTLEDGER_USAGE_STATS_FUNCTION = "history_app.selectors.users.usage_stats_of_user"
 # (job id): tells the workers, after a commit, that there is a job; losing it loses nothing.
-AGENTLEDGER_WAKE_FUNCTION: str | None = None
+AGENTLEDGER_WAKE_FUNCTION: str | None = "config.waking.wake"

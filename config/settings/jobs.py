@@ -9,6 +9,8 @@ JOB_ATTEMPTS = env.int("JOB_ATTEMPTS", default=5)
 JOB_LEASE = env.int("JOB_LEASE", default=60)
 JOB_SWEEP_INTERVAL = env.int("JOB_SWEEP_INTERVAL", default=5)
 EVENT_DAYS = env.int("EVENT_DAYS", default=14)
+# How often a job that does nothing proves that workers take jobs; 0: never.
+CANARY_INTERVAL = env.int("CANARY_INTERVAL", default=60)
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or "filesystem://localhost"
 EMBEDDED_BROKER = CELERY_BROKER_URL.startswith("filesystem:")
 BROKER_DIR = DATA_DIR / "broker"
@@ -45,8 +47,15 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# The worker waits for a broker that is away for as long as it takes; its sweep runs jobs meanwhile.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 4
+if CELERY_BROKER_URL.startswith("amqp"):
+    # Replicated and on disk, so that a node of the cluster may be lost.
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+    CELERY_TASK_DEFAULT_QUEUE = "agentledger"
 # What a worker prints goes through the same structured log as everything else.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "config.beat:SlotScheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True

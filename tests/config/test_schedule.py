@@ -5,19 +5,18 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from config.celery import app
 from config.schedule import SCHEDULE, ScheduledJob
 from config.schedule_sync import schedule_synchronise
+from config.shared.jobs import job_kind
 
 NIGHTLY = ScheduledJob(name="nightly", job="a.job", description="At night.", expires=60, cron="30 2 * * 1-5")
 
 
 @pytest.mark.parametrize("job", SCHEDULE, ids=lambda job: job.name)
 def test_every_job_of_the_table_exists(job):
-    app.loader.import_default_modules()
-    assert job.job in app.tasks
+    assert job_kind(job.job).handler.__doc__
 
 
 @pytest.mark.parametrize("job", SCHEDULE, ids=lambda job: job.name)
@@ -45,9 +44,34 @@ def test_a_job_that_staff_switched_off_stays_off_when_its_interval_changes(setti
     schedule_synchronise()
     PeriodicTask.objects.filter(name="sessions-mark-expired").update(enabled=False)
     settings.CLEANUP_INTERVAL = 77
-    assert schedule_synchronise() == len(SCHEDULE)
+    assert schedule_synchronise() == sum(job.every_setting == "CLEANUP_INTERVAL" for job in SCHEDULE)
     row = PeriodicTask.objects.get(name="sessions-mark-expired")
     assert (row.enabled, row.interval.every) == (False, 77)
+
+
+@pytest.mark.django_db
+def test_what_staff_adjust_stays_until_the_setting_changes(settings):
+    schedule_synchronise()
+    row = PeriodicTask.objects.get(name="sessions-mark-expired")
+    row.interval = IntervalSchedule.objects.create(every=7, period="minutes")
+    row.save()
+    assert schedule_synchronise() == 0
+    row.refresh_from_db()
+    assert (row.interval.every, row.interval.period) == (7, "minutes")
+    settings.CLEANUP_INTERVAL = 77
+    schedule_synchronise()
+    row.refresh_from_db()
+    assert (row.interval.every, row.interval.period) == (77, "seconds")
+
+
+@pytest.mark.django_db
+def test_an_entry_that_the_code_gave_up_goes_and_one_of_the_staff_stays():
+    schedule_synchronise(jobs=[*SCHEDULE, NIGHTLY])
+    every_minute = IntervalSchedule.objects.create(every=1, period="minutes")
+    PeriodicTask.objects.create(name="our own", task="jobs.prune", interval=every_minute)
+    schedule_synchronise()
+    names = set(PeriodicTask.objects.values_list("name", flat=True))
+    assert names == {job.name for job in SCHEDULE} | {"our own"}
 
 
 @pytest.mark.django_db

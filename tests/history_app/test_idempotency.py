@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from history_app.models import Message
-from sessions_app.jobs import prune_kept_answers
 from sessions_app.models import ApiKey, KeptAnswer, Session
 from sessions_app.services.idempotency import kept_answers_prune
+from sessions_app.services.jobs import job_enqueue, job_run
 from tests.factories import make_session
 from tests.history_app.records import record
 
@@ -174,7 +174,7 @@ def test_old_answers_are_forgotten_in_batches(agent, session, settings):
     assert kept_answers_prune(now=timezone.now(), batch=3) == 4
     assert list(KeptAnswer.objects.values_list("key", flat=True)) == ["key-4"]
     settings.IDEMPOTENCY_HOURS = 0
-    prune_kept_answers()
+    job_run(job_id=job_enqueue(kind="answers.prune", now=timezone.now()).pk)
     assert not KeptAnswer.objects.exists()
     assert agent.post(ADDRESS, BODY, headers={"Idempotency-Key": "key-4"}).status_code == 201
 
