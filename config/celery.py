@@ -5,7 +5,10 @@ import os
 from celery import Celery
 from celery.signals import worker_init
 
+from config.file_broker import use_whole_files
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+use_whole_files()
 
 app = Celery("agentledger")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -8,6 +8,9 @@ import time
 
 import structlog
 
+from config.celery import app
+
+RUN_JOB = "sessions_app.jobs.run_job"
 # What does not fit is left to the sweep, as is everything that a broker did not take.
 MOST_WAITING = 10_000
 PAUSE_SECONDS = 1.0
@@ -59,11 +62,9 @@ class Relay:
                 self._waiting.task_done()
 
     def _publish(self, job_id: int) -> None:
-        from sessions_app.jobs import run_job
-
         if self._connection is None:
-            self._connection = run_job.app.connection_for_write()
-        run_job.apply_async((job_id,), connection=self._connection, retry=False)
+            self._connection = app.connection_for_write()
+        app.send_task(RUN_JOB, (job_id,), connection=self._connection, retry=False)
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

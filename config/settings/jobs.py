@@ -47,6 +47,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Nobody talks to the worker of the embedded broker, and listening would double its looks into the folder.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not EMBEDDED_BROKER
 # The worker waits for a broker that is away for as long as it takes; its sweep runs jobs meanwhile.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 4
