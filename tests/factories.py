@@ -6,6 +6,7 @@ from typing import Any
 
 from backups_app.models import ImportFinding, ImportRun
 from history_app.models import (
+    Arrival,
     ErrorRecord,
     LLMCall,
     Message,
@@ -235,6 +236,14 @@ def make_import_finding(**fields: Any) -> ImportFinding:
     run = fields.pop("run", None) or make_import_run()
     defaults = {"level": "rejected", "kind": "message", "code": "invalid_json", "detail": "This line is no JSON."}
     return ImportFinding.objects.create(run=run, **{**defaults, "path": "history/x.jsonl", "line": 3, **fields})
+
+
+def make_arrival(**fields: Any) -> Arrival:
+    """Make the note that a cost has arrived."""
+    session = fields.pop("session", None) or make_session()
+    return Arrival.objects.create(
+        session=session, **{"record_type": "cost", "record_id": f"cost-{_number()}", **fields}
+    )
 
 
 def make_search_block(**fields: Any) -> SearchBlock:

@@ -46,6 +46,8 @@ BREAKS = {
     "activity_counts_within_sequence": _activity(last_sequence=1, message_count=2),
     "activity_fence_not_negative": _activity(last_fence=-1),
     "api_key_role_known": _once(factories.make_api_key, role="god"),
+    "arrival_once": _twice(factories.make_arrival, session=factories.make_session, record_id="same"),
+    "arrival_type_known": _once(factories.make_arrival, record_type="message"),
     "audit_number_once_per_project": _twice(factories.make_audit_entry, number=1),
     "audit_number_positive": _once(factories.make_audit_entry, number=0),
     "config_key_not_empty": _once(factories.make_system_config, key=""),

@@ -12,9 +12,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from config.serving.parts import WEB_GRACE_SECONDS
+from config.serving.threads import REQUEST_THREADS, Worker
 from config.serving.ties import tie_to_parent
 
-THREADS = 8
 REQUEST_SECONDS = 60
 _MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes an unnamed file there)
 
@@ -28,11 +28,13 @@ class WebServer(BaseApplication):
 
     def load_config(self) -> None:
         """Set what `manage.py serve` decides; nothing is read from files or the command line."""
+        from django.conf import settings
+
         chosen: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "workers": self._workers,
-            "threads": THREADS,
+            "threads": REQUEST_THREADS + settings.EVENT_CONNECTIONS,
             "timeout": REQUEST_SECONDS,
             "graceful_timeout": WEB_GRACE_SECONDS,
             "preload_app": True,

@@ -6,6 +6,7 @@ from django.urls import re_path
 
 from config.shared.api.routers import ANY_ID, LedgerRouter
 from history_app.api.views.conversations import SessionMessageViewSet
+from history_app.api.views.events import SessionEventsViewSet
 from history_app.api.views.exports import SessionExportViewSet
 from history_app.api.views.facts import (
     ErrorViewSet,
@@ -46,6 +47,7 @@ urlpatterns: list[Any] = [
     _of_session("turn", TurnViewSet, post="create"),
     _of_session("timeline", SessionTimelineViewSet, get="timeline"),
     _of_session("export", SessionExportViewSet, get="export"),
+    _of_session("events", SessionEventsViewSet, get="events"),
     *[_of_session(name, SessionFiguresViewSet, get=name) for name in ("summary", "statistics", "performance")],
     re_path(r"^tool-calls/statistics/?$", ToolStatisticsViewSet.as_view({"get": "statistics"}), name="tool-statistics"),
     re_path(r"^errors/statistics/?$", ErrorStatisticsViewSet.as_view({"get": "statistics"}), name="error-statistics"),

@@ -1,5 +1,6 @@
 """The tables of the past: one model per kind of fact."""
 
+from history_app.models.arrivals import Arrival
 from history_app.models.calls import LLMCall, ToolCall
 from history_app.models.facts import Fact, FactQuerySet
 from history_app.models.measures import ErrorRecord, Metric
@@ -10,6 +11,7 @@ from history_app.models.usage import MAX_TOKENS, TokenUsage
 
 __all__ = [
     "MAX_TOKENS",
+    "Arrival",
     "ErrorRecord",
     "Fact",
     "FactQuerySet",

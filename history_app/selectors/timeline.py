@@ -17,6 +17,7 @@ from history_app.selectors.record_rows import rows_read
 from history_app.selectors.record_types import RecordType
 from sessions_app.models import Session
 
+Spot = tuple[str, int]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +45,11 @@ class Place(NamedTuple):
     key: Key
     kind: RecordType
     pk: int
+
+    @property
+    def spot(self) -> Spot:
+        """What tells the record from all others: its type and its row."""
+        return self.kind.name, self.pk
 
 
 class Period(NamedTuple):
@@ -100,12 +106,18 @@ def _beyond(kind: RecordType, key: Key, side: str) -> Q:
 
 def records_at(places: Sequence[Place], session_id: str, *, whole: bool) -> list[Record]:
     """Return the records at these places, in their order, with one query a table; rows that are gone are left out."""
+    found = records_by_place(places, session_id, whole=whole)
+    return [found[place.spot] for place in places if place.spot in found]
+
+
+def records_by_place(places: Sequence[Place], session_id: str, *, whole: bool) -> dict[Spot, Record]:
+    """Return the records at these places by their spots, with one query a table; rows that are gone are left out."""
     wanted: defaultdict[Any, set[int]] = defaultdict(set)
     for place in places:
         wanted[place.kind.model].add(place.pk)
     rows = {model: rows_read(model, pks, whole=whole) for model, pks in wanted.items()}
-    return [
-        record_of(place.kind.name, rows[place.kind.model][place.pk], session_id)
+    return {
+        place.spot: record_of(place.kind.name, rows[place.kind.model][place.pk], session_id)
         for place in places
         if place.pk in rows[place.kind.model]
-    ]
+    }

@@ -142,6 +142,7 @@ class SessionActivity(models.Model):
 
     `last_sequence` is the number of the newest message ever given out in the session, `last_fence` the fencing token of
     the newest lease of its agent; neither is ever given out again.
+    `revision` moves on with every write that brings the session a new record of any type.
     """
 
     session = models.OneToOneField(
@@ -155,6 +156,7 @@ class SessionActivity(models.Model):
     message_count = models.BigIntegerField(_("messages"), default=0)
     last_activity_at = models.DateTimeField(_("last activity"), default=timezone.now)
     last_fence = models.BigIntegerField(_("last fencing token"), default=0, db_default=0)
+    revision = models.BigIntegerField(_("revision"), default=0, db_default=0)
 
     class Meta:
         verbose_name = _("session activity")

@@ -32,10 +32,12 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
     return {**kept, "ENV_FILE": "", "DATA_DIR": str(data_dir), **more}
 
 
-def manage(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess:
+def manage(data_dir: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess:
     """Run a command of manage.py to its end."""
     command = [sys.executable, "-W", "ignore", "manage.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment(data_dir), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment(data_dir, **more), capture_output=True, text=True, check=False
+    )
 
 
 def processes_with(mark: str) -> dict[int, str]:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from history_app.models import LLMCall
 from history_app.services.drafts import Draft, LLMRequestDraft, LLMResponseDraft
 from history_app.services.ingest import statements
+from history_app.services.ingest.arrivals import arrivals_note
 from history_app.services.ingest.batch import Batch, Entry
 from history_app.services.ingest.columns import Row, rows_read
 from history_app.services.ingest.same import same_draft
@@ -103,10 +104,16 @@ def _write(entries: Sequence[Entry], calls: Calls, batch: Batch) -> None:
     statements.insert_rows(LLMCall, COLUMNS, added)
     updated = [(call.pk, *row_of(call, batch.project_id)) for call in changed if call.pk is not None]
     statements.update_rows(LLMCall, COLUMNS, updated)
+    arrivals_note(_late_ones(verdicts, calls))
     batch.stored(entry for entry, same in verdicts if same is None)
     for entry, same in verdicts:
         if same is not None:
             batch.repeated(entry, same)
+
+
+def _late_ones(verdicts: Iterable[tuple[Entry, bool | None]], calls: Calls) -> list[Entry]:
+    """Return the new entries that joined a call whose row was there before."""
+    return [entry for entry, same in verdicts if same is None and calls.by_record[entry.key].pk is not None]
 
 
 def _stored(entries: Sequence[Entry]) -> list[Call]:

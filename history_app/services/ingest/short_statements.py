@@ -58,7 +58,7 @@ def of_one(kind: Kind) -> str:
         ), moved AS (
             UPDATE {SessionActivity._meta.db_table} AS t
             SET last_sequence = t.last_sequence + {added}, message_count = t.message_count + {added},
-                last_activity_at = GREATEST(t.last_activity_at, %s)
+                last_activity_at = GREATEST(t.last_activity_at, %s), revision = t.revision + 1
             FROM found WHERE t.session_id = found.id
             RETURNING t.session_id, t.last_sequence
         )
@@ -100,7 +100,7 @@ def of_few(kind: Kind) -> str:
         ), moved AS (
             UPDATE {SessionActivity._meta.db_table} AS t
             SET last_sequence = t.last_sequence + {added}, message_count = t.message_count + {added},
-                last_activity_at = GREATEST(t.last_activity_at, f.latest)
+                last_activity_at = GREATEST(t.last_activity_at, f.latest), revision = t.revision + 1
             FROM found f WHERE t.session_id = f.session_id AND (SELECT count(*) FROM found) = %s
             RETURNING t.session_id, f.session_name, t.last_sequence - {added} AS before
         )

@@ -100,7 +100,7 @@ def advance_counters(table: str, rows: Sequence[tuple[int, int, int, int, Any]])
     later = "MAX" if connection.vendor == "sqlite" else "GREATEST"
     sets = (
         "last_sequence = t.last_sequence + v.numbered, message_count = t.message_count + v.added, "
-        f"last_activity_at = {later}(t.last_activity_at, v.latest)"
+        f"revision = t.revision + 1, last_activity_at = {later}(t.last_activity_at, v.latest)"
     )
     match = "t.session_id = v.session_id AND t.last_sequence = v.was"
     with connection.cursor() as cursor:

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from history_app.models import TokenUsage
 from history_app.services.drafts import CostDraft, MeasuredDraft, TokenUsageDraft
 from history_app.services.ingest import statements
+from history_app.services.ingest.arrivals import arrivals_note
 from history_app.services.ingest.batch import Batch, Entry
 from history_app.services.ingest.columns import Row, rows_read
 from history_app.services.ingest.facts import RECORD_KEY, first_ones
@@ -53,6 +54,7 @@ def _write(usages: Sequence[Entry], costs: Sequence[Entry], stored: Sequence[Use
     new_usages = [entry for entry in usages if entry.key not in known_uses]
     new_costs = [entry for entry in costs if entry.key not in known_costs]
     _apply(_change(new_usages, new_costs, grouped(stored)), _users([*usages, *costs]), batch)
+    arrivals_note(new_costs)
     batch.stored([*new_usages, *new_costs])
     for entries, known in ((usages, known_uses), (costs, known_costs)):
         for entry in entries:
