@@ -33,9 +33,9 @@ class Migration(migrations.Migration):
                 ("last_id", models.BigIntegerField(verbose_name="last id")),
                 ("tier", models.PositiveSmallIntegerField(verbose_name="tier")),
                 ("pages", models.PositiveIntegerField(verbose_name="pages")),
-                ("oldest", models.DateTimeField(null=True, verbose_name="oldest")),
-                ("newest", models.DateTimeField(null=True, verbose_name="newest")),
-                ("run_times", models.BinaryField(verbose_name="times of the runs")),
+                ("oldest", models.BigIntegerField(null=True, verbose_name="oldest")),
+                ("newest", models.BigIntegerField(null=True, verbose_name="newest")),
+                ("stretches", models.BinaryField(verbose_name="times of the stretches")),
             ],
             options={
                 "verbose_name": "search block",

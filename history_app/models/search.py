@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy as _
 class SearchBlock(models.Model):
     """One row is one indexed stretch of one table: the records with ids from `first_id` to `last_id`.
 
-    The records are taken in runs of neighbours; a gram's posting says in which runs it occurs. `run_times` holds the
-    oldest and newest time of each run, so that the newest records are read first.
+    The records are taken in runs of neighbours; a gram's posting says in which runs it occurs. Times are microseconds
+    since 1970, null where no record is left; `stretches` holds the oldest and newest of each row of runs, so that the
+    newest records are read first.
     """
 
     record_type = models.CharField(_("record type"), max_length=16)
@@ -16,9 +17,9 @@ class SearchBlock(models.Model):
     last_id = models.BigIntegerField(_("last id"))
     tier = models.PositiveSmallIntegerField(_("tier"))
     pages = models.PositiveIntegerField(_("pages"))
-    oldest = models.DateTimeField(_("oldest"), null=True)
-    newest = models.DateTimeField(_("newest"), null=True)
-    run_times = models.BinaryField(_("times of the runs"))
+    oldest = models.BigIntegerField(_("oldest"), null=True)
+    newest = models.BigIntegerField(_("newest"), null=True)
+    stretches = models.BinaryField(_("times of the stretches"))
 
     class Meta:
         verbose_name = _("search block")

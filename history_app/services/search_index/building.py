@@ -3,17 +3,23 @@
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import groupby, repeat
 from typing import Any
 
 from history_app.services.search_index.grams import PIECE, dense_grams, piece_grams
-from history_app.services.search_index.postings import bitmap_bytes, bits_of, pages_written, posting
-from history_app.services.search_index.run_times import NO_RECORD, times_written
-from history_app.services.search_index.sources import Source, from_ticks, to_ticks
+from history_app.services.search_index.postings import (
+    bitmap_bytes,
+    bits_of,
+    by_key,
+    pages_needed,
+    pages_written,
+    posting,
+)
+from history_app.services.search_index.sources import Source, to_ticks
+from history_app.services.search_index.stretches import NO_RECORD, RUNS_PER_STRETCH, Times, united
 
 # A block ends early when its records are large, so that building one takes a bounded amount of memory.
-CHARACTERS_PER_BLOCK = 48 * 1024 * 1024
+CHARACTERS_PER_BLOCK = 16 * 1024 * 1024
 # From so many runs on, the postings of a piece's grams are united as bitmaps and not as lists.
 MANY_RUNS = 64
 
@@ -22,13 +28,11 @@ Runs = defaultdict[str, list[int]]
 
 @dataclass(frozen=True)
 class BuiltBlock:
-    """A block that is not stored yet."""
+    """A block that is not stored yet; `times` are those of its stretches."""
 
     first_id: int
     last_id: int
-    oldest: datetime | None
-    newest: datetime | None
-    run_times: bytes
+    times: list[Times]
     pages: list[bytes]
 
 
@@ -39,13 +43,12 @@ class _Gathered:
     pieces: Runs = field(default_factory=lambda: defaultdict(list))
     pairs: defaultdict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     characters: Runs = field(default_factory=lambda: defaultdict(list))
-    times: list[tuple[int, int]] = field(default_factory=list)
+    times: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     size: int = 0
 
     def add(self, run: int, texts: Iterable[str], moments: list[int]) -> None:
         """Take one run in; runs without a record may be left out in between."""
-        self.times.extend([NO_RECORD] * (run - len(self.times)))
-        self.times.append((min(moments), max(moments)))
+        self.times[run // RUNS_PER_STRETCH] += moments
         # Each text is lowered for itself: what a final sigma becomes depends on what stands beside it.
         text = "\n".join([one.lower() for one in texts])
         self.size += len(text)
@@ -65,20 +68,14 @@ def block_build(source: Source, first_id: int, last_id: int) -> BuiltBlock:
     gathered = _Gathered()
     for run, rows in groupby(_rows(source, first_id, last_id), key=lambda row: (row[0] - first_id) // source.run):
         kept = list(rows)
-        moments = [to_ticks(row[1]) for row in kept]
-        gathered.add(run, [source.text(*row[2:]) for row in kept], moments)
+        gathered.add(run, [source.text(*row[2:]) for row in kept], [to_ticks(row[1]) for row in kept])
         if gathered.size > CHARACTERS_PER_BLOCK:
             last_id = min(last_id, first_id + (run + 1) * source.run - 1)
             break
-    known = [times for times in gathered.times if times != NO_RECORD]
-    return BuiltBlock(
-        first_id=first_id,
-        last_id=last_id,
-        oldest=from_ticks(min(oldest for oldest, _newest in known)) if known else None,
-        newest=from_ticks(max(newest for _oldest, newest in known)) if known else None,
-        run_times=times_written(gathered.times),
-        pages=pages_written(_postings(gathered, runs_in(source, first_id, last_id))),
-    )
+    runs = runs_in(source, first_id, last_id)
+    postings = by_key(_postings(gathered, bitmap_bytes(runs)), bitmap_bytes(runs))
+    pages = pages_written(postings, pages_needed(postings.values()))
+    return BuiltBlock(first_id, last_id, _times(gathered, runs), pages)
 
 
 def runs_in(source: Source, first_id: int, last_id: int) -> int:
@@ -94,9 +91,20 @@ def _rows(source: Source, first_id: int, last_id: int) -> Iterator[tuple[Any, ..
         first_id = upto + 1
 
 
-def _postings(gathered: _Gathered, runs: int) -> dict[str, bytes]:
+def _times(gathered: _Gathered, runs: int) -> list[Times]:
+    stretches = range((runs - 1) // RUNS_PER_STRETCH + 1)
+    moments = (gathered.times.get(stretch) for stretch in stretches)
+    return [(min(some), max(some)) if some else NO_RECORD for some in moments]
+
+
+def times_of(built: BuiltBlock) -> tuple[int, int] | tuple[None, None]:
+    """Return the oldest and the newest time in a block; None where no record is left."""
+    times = united(built.times)
+    return (None, None) if times == NO_RECORD else times
+
+
+def _postings(gathered: _Gathered, size: int) -> dict[str, bytes]:
     """Return the posting of every gram."""
-    size = bitmap_bytes(runs)
     listed: Runs = gathered.characters
     bits: defaultdict[str, int] = defaultdict(int)
     for pair, places in gathered.pairs.items():
@@ -106,7 +114,7 @@ def _postings(gathered: _Gathered, runs: int) -> dict[str, bytes]:
             for gram in piece_grams(piece):
                 listed[gram].extend(places)
         else:
-            united = bits_of(places, size)
+            found = bits_of(places, size)
             for gram in piece_grams(piece):
-                bits[gram] |= united
+                bits[gram] |= found
     return {gram: posting(listed.get(gram, ()), bits.get(gram, 0), size) for gram in listed.keys() | bits.keys()}

@@ -1,19 +1,18 @@
 """Postings: in which runs of a block a gram occurs, as bytes, and pages of many of them.
 
-A posting is a list of run numbers of two bytes each, or where that is longer a bitmap of all runs of the block.
+A posting is a list of run numbers of two bytes each, or where that is longer a bitmap of all runs of the block. A page
+knows grams by a hash of 32 bits: two grams of one hash share a posting, which names too many runs and never too few.
 """
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from zlib import crc32
 
-import msgspec
-
 RUNS_PER_BLOCK = 16384
 PAGE_BYTES = 1600
+_KEY_BYTES, _LENGTH_BYTES = 4, 2
 _BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
-_decoder = msgspec.msgpack.Decoder(dict[str, bytes])
-_encoder = msgspec.msgpack.Encoder()
 
 
 def bitmap_bytes(runs: int) -> int:
@@ -47,6 +46,11 @@ def posting(runs: Iterable[int], bits: int, size: int) -> bytes:
     return struct.pack(f"<{len(listed)}H", *listed)
 
 
+def runs_posted(one: bytes, size: int) -> Sequence[int]:
+    """Return the runs of a posting of a block with bitmaps of `size` bytes, in order."""
+    return _listed(one) if len(one) < size else runs_of(one)
+
+
 def common_runs(postings: Sequence[bytes], size: int) -> list[int]:
     """Return the runs, in order, that are in every one of the postings of a block with bitmaps of `size` bytes."""
     lists = sorted((one for one in postings if len(one) < size), key=len)
@@ -66,21 +70,70 @@ def _listed(one: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(one) // 2}H", one)
 
 
-def page_number(gram: str, pages: int) -> int:
-    """Return the number of the page that holds the gram, in a block of so many pages."""
-    return crc32(gram.encode()) % pages
+def gram_key(gram: str) -> int:
+    """Return the hash by which pages know a gram; the page's number is the key modulo the number of pages."""
+    return crc32(gram.encode())
 
 
-def pages_written(postings: Mapping[str, bytes]) -> list[bytes]:
-    """Return the pages of a block, by number; every number up to the last has one."""
-    total = sum(map(len, postings.values())) + 6 * len(postings)
-    # A power of two, so that blocks of one size mostly have the same number and one query serves them all.
-    pages: list[dict[str, bytes]] = [{} for _ in range(1 << (total // PAGE_BYTES).bit_length())]
+def pages_needed(postings: Iterable[bytes]) -> int:
+    """Return how many pages a block with these postings has."""
+    return pages_for(sum(len(one) + _KEY_BYTES + _LENGTH_BYTES for one in postings))
+
+
+def pages_for(total: int) -> int:
+    """Return how many pages hold so many bytes: a power of two, so that blocks of one size are alike."""
+    return 1 << (total // PAGE_BYTES).bit_length()
+
+
+def pages_written(postings: Mapping[int, bytes], count: int) -> list[bytes]:
+    """Return so many pages, by number, that hold these postings by key."""
+    pages: list[dict[int, bytes]] = [{} for _ in range(count)]
+    for key, one in postings.items():
+        pages[key % count][key] = one
+    return [page_written(page) for page in pages]
+
+
+def page_written(page: Mapping[int, bytes]) -> bytes:
+    """Return one page: how many postings, their keys, their lengths, and they themselves."""
+    count = len(page)
+    head = struct.pack(f"<H{count}I{count}H", count, *page, *map(len, page.values()))
+    return head + b"".join(page.values())
+
+
+def page_read(content: bytes) -> dict[int, bytes]:
+    """Return all postings of a page by their keys."""
+    count = content[0] | content[1] << 8
+    heads = struct.unpack_from(f"<{count}I{count}H", content, 2)
+    place = 2 + (_KEY_BYTES + _LENGTH_BYTES) * count
+    found = {}
+    for key, length in zip(heads[:count], heads[count:], strict=True):
+        found[key] = content[place : place + length]
+        place += length
+    return found
+
+
+def posting_in(content: bytes, key: int) -> bytes:
+    """Return the posting of one key in a page, without reading the others; empty where there is none."""
+    count = content[0] | content[1] << 8
+    wanted, end = key.to_bytes(_KEY_BYTES, "little"), 2 + _KEY_BYTES * count
+    place = content.find(wanted, 2, end)
+    while place > 0 and (place - 2) % _KEY_BYTES:
+        place = content.find(wanted, place + 1, end)
+    if place < 0:
+        return b""
+    number = (place - 2) // _KEY_BYTES
+    lengths = struct.unpack_from(f"<{number + 1}H", content, end)
+    first = end + _LENGTH_BYTES * count + sum(lengths[:-1])
+    return content[first : first + lengths[-1]]
+
+
+def by_key(postings: Mapping[str, bytes], size: int) -> dict[int, bytes]:
+    """Return the postings of grams by their keys, united where two grams have the same."""
+    alike: defaultdict[int, list[bytes]] = defaultdict(list)
     for gram, one in postings.items():
-        pages[page_number(gram, len(pages))][gram] = one
-    return [_encoder.encode(page) for page in pages]
+        alike[gram_key(gram)].append(one)
+    return {key: ones[0] if len(ones) == 1 else _united(ones, size) for key, ones in alike.items()}
 
 
-def page_read(content: bytes) -> dict[str, bytes]:
-    """Return the postings of a page by their grams."""
-    return _decoder.decode(content)
+def _united(ones: Iterable[bytes], size: int) -> bytes:
+    return posting([run for one in ones for run in runs_posted(one, size)], 0, size)

@@ -5,7 +5,6 @@ compared themselves, the newest first, until the page is full.
 """
 
 import heapq
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,28 +14,27 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from config.shared.errors import Unavailable
-from history_app.models import SearchDirty
-from history_app.services.search_index.candidates import (
-    Candidates,
-    IndexMoved,
-    Run,
-    TimedRuns,
-    regions_of,
-    runs_in_time,
-)
-from history_app.services.search_index.grams import query_grams
+from history_app.services.search_index.candidates import Candidates, Crowd, IndexMoved, Runs, ids_of, runs_in_time
 from history_app.services.search_index.matching import Snippet, snippet_of
+from history_app.services.search_index.needles import Needle
 from history_app.services.search_index.position import RECORD_TYPES, Position
 from history_app.services.search_index.sources import SOURCES, from_ticks, to_ticks
+from history_app.services.search_index.statements import Standing, standing_of
+from history_app.services.search_index.tails import FUTURE, Tail
 
-# One page looks at most at about so much; what is behind it comes with the next page.
-RECORDS_PER_PAGE = 20_000
+# One page looks at about so many records at most; what is behind them comes with the next page. One that the database
+# hands over costs as much as several that it leaves out.
+EFFORT_PER_PAGE = 250_000
+EFFORT_HANDED_OVER = 8
 CHARACTERS_PER_PAGE = 64 * 1024 * 1024
 CHARACTERS_PER_QUERY = 2 * 1024 * 1024
-FIRST_RUNS, MOST_RUNS = 32, 1024
+FIRST_RUNS, MOST_RUNS = 64, 4096
+# More pieces than these are not named one by one: the records between them are looked at, too.
+MOST_SPANS = 64
+# So few records of a narrow scope are looked at themselves, without the index.
+NARROW = 1000
 ATTEMPTS = 4
 _LAST_ID = 2**63 - 1
-_FUTURE = 2**62
 
 Scopes = Mapping[str, QuerySet[Any]]
 
@@ -57,7 +55,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class SearchPage:
+class HitPage:
     """Some of what was found, and where to go on: a page may hold fewer hits than asked for when `next` is given."""
 
     hits: list[Hit]
@@ -72,15 +70,16 @@ def search(
     start: datetime | None = None,
     end: datetime | None = None,
     after: Position | None = None,
-) -> SearchPage:
+    narrow: bool = False,
+) -> HitPage:
     """Return up to `size` records whose lowered text holds the lowered query, newest first, behind `after`.
 
-    `scopes` are the rows to search, by record type; `start` (included) and `end` (excluded) bound their times.
-    Raises Unavailable when the index kept changing underneath.
+    `scopes` are the rows to search, by record type; `start` (included) and `end` (excluded) bound their times; `narrow`
+    says that they may be few, as those of one session are. Raises Unavailable when the index kept changing underneath.
     """
     for _attempt in range(ATTEMPTS):
         try:
-            return _Search(query.lower(), scopes, size, _Bounds(start, end, after)).page()
+            return _Search(Needle.of(query), scopes, size, _Bounds(start, end, after), narrow=narrow).page()
         except IndexMoved:
             continue
     raise Unavailable("The search index is being rebuilt; please try again.", retry_after=1)
@@ -91,9 +90,9 @@ class _Bounds:
 
     def __init__(self, start: datetime | None, end: datetime | None, after: Position | None) -> None:
         self.after = after
-        self.since = -_FUTURE if start is None else to_ticks(start)
-        self.until = _FUTURE if end is None else to_ticks(end)
-        self.latest = _FUTURE if after is None else to_ticks(after.timestamp)
+        self.since = -FUTURE if start is None else to_ticks(start)
+        self.until = FUTURE if end is None else to_ticks(end)
+        self.latest = FUTURE if after is None else to_ticks(after.timestamp)
         self.condition = Q()
         if start is not None:
             self.condition &= Q(timestamp__gte=start)
@@ -110,17 +109,18 @@ class _Bounds:
 class _Search:
     """One search on its way: `units` are stretches that are still to be looked at, each with the newest time in it."""
 
-    def __init__(self, needle: str, scopes: Scopes, size: int, bounds: "_Bounds") -> None:
-        self.needle, self.size, self.bounds = needle, size, bounds
+    def __init__(self, needle: Needle, scopes: Scopes, size: int, bounds: _Bounds, *, narrow: bool) -> None:
+        self.needle, self.size, self.bounds, self.narrow = needle, size, bounds, narrow
         self.scopes = {name: rows.filter(bounds.condition).order_by() for name, rows in scopes.items()}
+        self.possible = {name: needle.possible_in(SOURCES[name]) for name in scopes}
         self.units: list[tuple[int, int, Any]] = []
         self.hits: list[tuple[int, int, int, Hit]] = []
         self.seen: set[tuple[str, int]] = set()
         self.numbers = count()
-        self.records = self.characters = 0
+        self.effort = self.characters = 0
         self.runs, self.blocks = FIRST_RUNS, 1
 
-    def page(self) -> SearchPage:
+    def page(self) -> HitPage:
         """Return the page."""
         self._begin()
         found: list[Hit] = []
@@ -128,40 +128,42 @@ class _Search:
             if self.hits and (not self.units or self.hits[0][0] < self.units[0][0]):
                 found.append(heapq.heappop(self.hits)[-1])
             elif not self.units:
-                return SearchPage(found, None)
+                return HitPage(found, None)
             elif self._spent():
-                return SearchPage(found, Position(from_ticks(-self.units[0][0]), RECORD_TYPES[-1], _LAST_ID))
+                return HitPage(found, Position(from_ticks(-self.units[0][0]), RECORD_TYPES[-1], _LAST_ID))
             else:
                 self._expand()
-        return SearchPage(found[: self.size], found[self.size - 1].position)
+        return HitPage(found[: self.size], found[self.size - 1].position)
 
     def _begin(self) -> None:
-        """Look at what is not in the index, and queue what is.
-
-        The notes of changes are read first: whoever builds a block anew removes its notes and stores it at once.
-        """
-        changed: defaultdict[str, list[int]] = defaultdict(list)
-        notes = SearchDirty.objects.filter(record_type__in=self.scopes)
-        for name, pk in notes.values_list("record_type", "record_pk"):
-            changed[name].append(pk)
-        regions = regions_of(self.scopes)
-        for name in self.scopes:
-            watermark = max((region.last_id for region in regions if region.record_type == name), default=0)
-            self._look_at_tail(name, watermark)
-            if changed[name]:
-                self._compare(name, self.scopes[name].filter(pk__in=changed[name]))
-        telling = [region for region in regions if self.bounds.let_through(region.oldest, region.newest)]
+        """Look at what is not in the index, and queue what is."""
+        wide = [name for name in self.scopes if not (self.narrow and self._look_at_all(name))]
+        if not wide:
+            return
+        standing = standing_of(wide)
+        for name in wide:
+            self._look_at_tail(name, standing)
+            if changed := standing.changed[name]:
+                self._compare(name, Q(pk__in=changed), len(changed))
+        telling = [one for one in standing.regions if self.bounds.let_through(one.oldest, one.newest)]
         if telling:
-            self._push(Candidates(telling, query_grams(self.needle)))
+            self._push(Candidates(telling, self.needle.grams))
 
-    def _look_at_tail(self, name: str, watermark: int) -> None:
-        behind = self.scopes[name].filter(pk__gt=watermark)
-        source = SOURCES[name]
-        rows = list(source.raw(behind.order_by("pk"))[: source.tail + 1])
-        if len(rows) <= source.tail:
-            self._take(name, rows)
+    def _look_at_all(self, name: str) -> bool:
+        """Look at all records of a scope, if they are few. Returns whether they were."""
+        records = self.scopes[name].values("pk")[: NARROW + 1].count()
+        if records <= NARROW:
+            self._compare(name, Q(), records)
+        return bool(records <= NARROW)
+
+    def _look_at_tail(self, name: str, standing: Standing) -> None:
+        watermark = max((one.last_id for one in standing.regions if one.record_type == name), default=0)
+        waiting = standing.highest[name] - watermark
+        if waiting <= SOURCES[name].tail:
+            # Without an upper bound: whatever is answered by now is found, also when it came a moment ago.
+            self._compare(name, Q(pk__gt=watermark), waiting)
         else:
-            self._push(_Tail(name, behind, source.tail))
+            self._push(Tail(name, self.scopes[name].filter(pk__gt=watermark), SOURCES[name].tail))
 
     def _push(self, unit: Any) -> None:
         bound = min(unit.bound, self.bounds.latest)
@@ -169,96 +171,80 @@ class _Search:
 
     def _spent(self) -> bool:
         """Return whether the page has looked at enough; a page never ends where it began."""
-        if self.records < RECORDS_PER_PAGE and self.characters < CHARACTERS_PER_PAGE:
+        if self.effort < EFFORT_PER_PAGE and self.characters < CHARACTERS_PER_PAGE:
             return False
         return -self.units[0][0] < self.bounds.latest
 
     def _expand(self) -> None:
         """Look closer at the newest units."""
-        runs = self._next_runs()
-        if runs:
+        if runs := self._next_runs():
             before = self.characters
-            for name, pks in runs.items():
-                self._compare(name, self.scopes[name].filter(pk__in=pks))
+            for name, spans in ids_of(runs).items():
+                self._compare_spans(name, sorted(spans))
             # More each time, as far as memory allows.
             if self.characters - before < CHARACTERS_PER_QUERY:
                 self.runs = min(2 * self.runs, MOST_RUNS)
-            return
-        if blocks := self._next_blocks():
-            for run in runs_in_time(blocks, self.bounds.let_through):
+        elif crowds := self._next_crowds():
+            for run in runs_in_time(crowds, self.bounds.let_through):
                 self._push(run)
-            return
-        _bound, _number, unit = heapq.heappop(self.units)
-        if isinstance(unit, _Tail):
-            self._walk(unit)
         else:
-            for inner in unit.expand():
+            _bound, _number, unit = heapq.heappop(self.units)
+            for inner in self._walked(unit) if isinstance(unit, Tail) else unit.expand():
                 self._push(inner)
 
-    def _next_blocks(self) -> list[TimedRuns]:
+    def _next_crowds(self) -> list[Crowd]:
         """Take the newest blocks of many candidates off the queue, more each time."""
-        blocks: list[TimedRuns] = []
-        while len(blocks) < self.blocks and self.units and isinstance(self.units[0][2], TimedRuns):
-            blocks.append(heapq.heappop(self.units)[2])
-        if blocks:
-            self.blocks *= 2
-        return blocks
+        crowds: list[Crowd] = []
+        while len(crowds) < self.blocks and self.units and isinstance(self.units[0][2], Crowd):
+            crowds.append(heapq.heappop(self.units)[2])
+        self.blocks *= 2 if crowds else 1
+        return crowds
 
-    def _next_runs(self) -> dict[str, list[int]]:
-        """Take the newest runs off the queue and return the ids in them by record type."""
-        pks: defaultdict[str, list[int]] = defaultdict(list)
+    def _next_runs(self) -> list[Runs]:
+        """Take the newest runs off the queue."""
+        found: list[Runs] = []
         taken = 0
-        while taken < self.runs and self.units and isinstance(self.units[0][2], Run):
-            run = heapq.heappop(self.units)[2]
-            pks[run.record_type].extend(run.pks)
-            taken += 1
-        return pks
+        while taken < self.runs and self.units and isinstance(self.units[0][2], Runs):
+            found.append(heapq.heappop(self.units)[2])
+            taken += len(found[-1].runs)
+        return found
 
-    def _walk(self, tail: "_Tail") -> None:
-        rows = list(SOURCES[tail.name].raw(tail.rows_left())[: tail.chunk])
+    def _walked(self, tail: Tail) -> list[Tail]:
+        """Look at the newest records of a long tail. Returns what is left of it."""
+        rows, more = tail.newest(self.possible[tail.name])
         self._take(tail.name, rows)
-        if len(rows) == tail.chunk:
-            self._push(tail.behind(rows[-1][1], rows[-1][0]))
+        self.effort += tail.chunk
+        return [more] if more else []
 
-    def _compare(self, name: str, rows: QuerySet[Any]) -> None:
+    def _compare_spans(self, name: str, spans: list[tuple[int, int]]) -> None:
+        """Compare the records with these ids: from first to last, in order."""
+        records = sum(last - first + 1 for first, last in spans)
+        between = spans[-1][1] - spans[0][0] + 1
+        if len(spans) > 1 and between < 2 * records and self.possible[name]:
+            self._compare(name, Q(pk__gte=spans[0][0], pk__lte=spans[-1][1]), between)
+        elif len(spans) == 1:
+            self._compare(name, Q(pk__gte=spans[0][0], pk__lte=spans[0][1]), records)
+        else:
+            self._compare(name, Q(pk__in=[pk for first, last in spans for pk in range(first, last + 1)]), records)
+
+    def _compare(self, name: str, which: Q, records: int) -> None:
+        """Compare some of a scope's records, about so many."""
+        possible = self.possible[name]
+        rows = self.scopes[name].filter(which) if possible is None else self.scopes[name].filter(which, possible)
         self._take(name, SOURCES[name].raw(rows))
+        self.effort += records
 
     def _take(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Compare records with the query, and keep those that hold it."""
-        text_of = SOURCES[name].text
+        text_of, needle, after = SOURCES[name].text, self.needle.text, self.bounds.after
         for pk, timestamp, *columns in rows:
             text = text_of(*columns)
-            self.records += 1
+            self.effort += EFFORT_HANDED_OVER
             self.characters += len(text)
-            snippet = snippet_of(text, self.needle)
+            snippet = snippet_of(text, needle)
             if snippet is None or (name, pk) in self.seen:
                 continue
             self.seen.add((name, pk))
-            if self.bounds.after is None or self.bounds.after.is_before(timestamp, name, pk):
+            if after is None or after.is_before(timestamp, name, pk):
                 hit = Hit(name, pk, timestamp, snippet)
                 heapq.heappush(self.hits, (-to_ticks(timestamp), -RECORD_TYPES.index(name), -pk, hit))
-
-
-@dataclass(frozen=True)
-class _Tail:
-    """A long row of records behind the watermark, from the newest on."""
-
-    name: str
-    rows: QuerySet[Any]
-    chunk: int
-    bound: int = _FUTURE
-    last: tuple[datetime, int] | None = None
-
-    def rows_left(self) -> QuerySet[Any]:
-        """Return the rows that were not walked over, in order."""
-        rows = self.rows.order_by("-timestamp", "-pk")
-        if self.last is None:
-            return rows
-        timestamp, pk = self.last
-        # The bound on the first column alone is what lets an index find the place; a bare OR would not.
-        behind = Q(timestamp__lt=timestamp) | Q(timestamp=timestamp, pk__lt=pk)
-        return rows.filter(Q(timestamp__lte=timestamp) & behind)
-
-    def behind(self, timestamp: datetime, pk: int) -> "_Tail":
-        """Return what is left behind this record."""
-        return _Tail(self.name, self.rows, self.chunk, to_ticks(timestamp), (timestamp, pk))

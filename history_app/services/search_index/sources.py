@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import ExpressionWrapper, F, QuerySet, TextField
+from django.db.models import Case, ExpressionWrapper, F, Q, QuerySet, TextField, Value, When
 
 from history_app.models import Fact, Message, ToolCall
 
@@ -21,7 +21,7 @@ class Source:
     """One searched table.
 
     `run` is how many neighbouring ids share a posting, `fetch` how many records are read at once to be indexed, and
-    `tail` how many behind the watermark a search reads at once.
+    `tail` how many behind the watermark a search reads at once. `escaped` says that the columns are JSON.
     """
 
     record_type: str
@@ -31,10 +31,21 @@ class Source:
     run: int
     fetch: int
     tail: int
+    escaped: bool
 
-    def raw(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return rows as tuples of id, time and the columns as they are stored."""
-        stored = [ExpressionWrapper(F(column), output_field=TextField()) for column in self.columns]
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return str(self.model._meta.db_table)
+
+    def raw(self, rows: QuerySet[Any], texts_of: Q | None = None) -> QuerySet[Any]:
+        """Return rows as tuples of id, time and the columns as they are stored.
+
+        With `texts_of`, rows that do not meet it have nothing in their columns.
+        """
+        stored: list[Any] = [ExpressionWrapper(F(column), output_field=TextField()) for column in self.columns]
+        if texts_of is not None:
+            stored = [Case(When(texts_of, then=column), default=Value(None)) for column in stored]
         return rows.values_list("pk", "timestamp", *stored)
 
 
@@ -66,8 +77,10 @@ def _unescaped(string: re.Match[str]) -> str:
 
 
 SOURCES = {
-    "message": Source("message", Message, ("content",), message_text, run=4, fetch=1024, tail=512),
-    "tool_call": Source("tool_call", ToolCall, ("tool_input", "tool_output"), tool_call_text, run=1, fetch=32, tail=64),
+    "message": Source("message", Message, ("content",), message_text, run=4, fetch=1024, tail=2048, escaped=False),
+    "tool_call": Source(
+        "tool_call", ToolCall, ("tool_input", "tool_output"), tool_call_text, run=1, fetch=16, tail=256, escaped=True
+    ),
 }
 RECORD_TYPE_OF: dict[type[Fact], str] = {source.model: source.record_type for source in SOURCES.values()}
 
