@@ -71,6 +71,13 @@ SCHEDULE = (
         expires=50,
         missed=SKIP,
     ),
+    ScheduledJob(
+        name="search-index-fill",
+        job="search.fill",
+        description="Takes new records into the search index, which is filled behind the recording.",
+        every_setting="SEARCH_FILL_INTERVAL",
+        expires=60,
+    ),
 )
 
 

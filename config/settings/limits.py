@@ -21,3 +21,5 @@ CLEANUP_INTERVAL = env.int("CLEANUP_INTERVAL", default=300)
 
 EVENT_CONNECTIONS = env.int("EVENT_CONNECTIONS", default=16)
 EVENT_HEARTBEAT = env.float("EVENT_HEARTBEAT", default=15.0)
+# Seconds between two runs of the job that fills the search index.
+SEARCH_FILL_INTERVAL = env.int("SEARCH_FILL_INTERVAL", default=10)

@@ -9,18 +9,20 @@ from unfold.decorators import display
 from config.shared.admin.badges import STATUS_COLOURS, status_label
 from config.shared.admin.filters import exact_filter, period_filter
 from history_app.admin.base import FactAdmin
+from history_app.admin.searching import SearchedByText
 from history_app.models import LLMCall, ToolCall
 
 
 @admin.register(ToolCall)
-class ToolCallAdmin(FactAdmin):
+class ToolCallAdmin(SearchedByText, FactAdmin):
     """Calls of tools; lists leave what went in and came out in the database."""
 
+    record_type = "tool_call"
     list_display = ("tool_name", "shown_status", "execution_time", "in_conversation", "timestamp")
     list_filter = ("status", exact_filter("tool_name", _("tool")), period_filter("timestamp", _("time")))
     columns = ("tool_name", "status", "execution_time")
     search_fields = ("^session__session_id", "=tool_name")
-    search_help_text = _("Beginning of a session id, or a whole tool name")
+    search_help_text = _("Part of the input or output, the beginning of a session id, or a whole tool name")
     raw_id_fields = ("session", "task")
     masked_fields = ("tool_input", "tool_output", "error_message")
     fieldsets = (

@@ -12,15 +12,18 @@ from unfold.decorators import display
 
 from config.shared.admin.filters import period_filter
 from history_app.admin.base import FactAdmin
+from history_app.admin.searching import SearchedByText
 from history_app.models import Message
 
 BEGINNING_CHARACTERS = 120
 
 
 @admin.register(Message)
-class MessageAdmin(FactAdmin):
+class MessageAdmin(SearchedByText, FactAdmin):
     """Messages of all sessions; a list reads only their beginnings."""
 
+    record_type = "message"
+    search_help_text = _("Part of the content, or the beginning of a session id")
     list_display = ("sequence", "role", "shown_beginning", "in_conversation", "timestamp")
     list_display_links = ("sequence", "shown_beginning")
     list_filter = ("role", period_filter("timestamp", _("time")))

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from config.shared.api.filters import InstantFilter, IntegerFilter, LedgerFilterSet, TextFilter
 from config.shared.errors import InvalidInput
+from history_app.api.searches import LONGEST_QUERY
 from history_app.models import ErrorRecord, LLMCall, Message, Metric, Subtask, Task, TokenUsage, ToolCall
 from history_app.models.tasks import WorkStatus
 from sessions_app.models import Session
@@ -20,6 +21,17 @@ def of_session(filterset: LedgerFilterSet, rows: QuerySet[Any], session_id: str)
     """
     sessions = Session.objects.visible_to(filterset.request.auth).filter(session_id=session_id)
     return rows.filter(session_id__in=list(sessions.values_list("pk", flat=True)))
+
+
+class SearchFilter(TextFilter):
+    """A part of the text. The view searches for it, in the rows that the other filters let through."""
+
+    def __init__(self) -> None:
+        label = "The rows whose text has this part, without regard to case."
+        super().__init__(label=label, max_length=LONGEST_QUERY)
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs
 
 
 class FactFilterSet(LedgerFilterSet):
@@ -45,6 +57,7 @@ class MessageFilterSet(FactFilterSet):
     """Messages, also by who speaks."""
 
     role = django_filters.ChoiceFilter(choices=Message.Role.choices)
+    q = SearchFilter()
 
     class Meta:
         model = Message
@@ -58,6 +71,7 @@ class SessionMessageFilterSet(LedgerFilterSet):
     before = IntegerFilter(field_name="sequence", lookup_expr="lt", label="Below this number.")
     after = IntegerFilter(field_name="sequence", lookup_expr="gt", label="Above this number.")
     last = IntegerFilter(method="all_of_them", label="The last so many (at most 1000), in their order.")
+    q = SearchFilter()
 
     class Meta:
         model = Message
@@ -74,6 +88,7 @@ class ToolCallFilterSet(FactFilterSet):
     tool_name = TextFilter()
     status = django_filters.ChoiceFilter(choices=ToolCall.Status.choices)
     task = IntegerFilter(field_name="task_id")
+    q = SearchFilter()
 
     class Meta:
         model = ToolCall

@@ -18,6 +18,7 @@ from history_app.api.views.facts import (
 )
 from history_app.api.views.records import RecordsViewSet
 from history_app.api.views.restore import RestoreViewSet
+from history_app.api.views.searches import SearchViewSet
 from history_app.api.views.statistics import ErrorStatisticsViewSet, SessionFiguresViewSet, ToolStatisticsViewSet
 from history_app.api.views.tasks import SubtaskViewSet, TaskViewSet
 from history_app.api.views.timeline import SessionTimelineViewSet
@@ -51,5 +52,6 @@ urlpatterns: list[Any] = [
     *[_of_session(name, SessionFiguresViewSet, get=name) for name in ("summary", "statistics", "performance")],
     re_path(r"^tool-calls/statistics/?$", ToolStatisticsViewSet.as_view({"get": "statistics"}), name="tool-statistics"),
     re_path(r"^errors/statistics/?$", ErrorStatisticsViewSet.as_view({"get": "statistics"}), name="error-statistics"),
+    re_path(r"^search/?$", SearchViewSet.as_view({"get": "search"}), name="search"),
     *router.urls,
 ]

@@ -22,6 +22,7 @@ from history_app.services.ingest.batch import Batch, Entry
 from history_app.services.ingest.columns import Row
 from history_app.services.ingest.results import SAME
 from history_app.services.ingest.sessions import TakenSession
+from history_app.services.search_index.filling import search_dirty_note
 from sessions_app.models import SessionActivity
 from sessions_app.services.staff_edits import row_delete, row_update
 
@@ -52,6 +53,8 @@ def fact_update(
     drafts = form_drafts(type(fact), form, now=now, replaced=replaced)
     changed = _set_columns(fact, _columns(fact, drafts))
     row_update(row=fact, changed=changed, caller=caller, now=now, project_id=fact.project_id)
+    if changed:
+        search_dirty_note(fact=fact)
     return fact
 
 

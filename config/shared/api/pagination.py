@@ -34,16 +34,24 @@ class LedgerCursorPagination(BasePagination):
         self.order = tuple(str(column) for column in queryset.query.order_by) or ("-id",)
         self.salt = f"cursor:{queryset.model._meta.label}:{','.join(self.order)}"
         size = page_size_of(request)
-        self.count = queryset.order_by().count() if wants_count(request) else None
+        self.count = self.counted(queryset) if wants_count(request) else None
         position = self._position()
         backwards = position is not None and position.backwards
-        rows = list(rows_after(queryset, self.order, position)[: size + 1])
+        rows = self.read(queryset, position, size + 1)
         more, rows = len(rows) > size, rows[:size]
         if backwards:
             rows.reverse()
         self.next_link = self._link(rows, backwards=False) if more or backwards else None
         self.previous_link = self._link(rows, backwards=True) if (more if backwards else position) else None
         return rows
+
+    def counted(self, queryset: QuerySet[Any]) -> int:
+        """Return how many rows all pages have."""
+        return queryset.order_by().count()
+
+    def read(self, queryset: QuerySet[Any], position: Position | None, limit: int) -> list[Any]:
+        """Return up to `limit` rows behind a position (before it, nearest first, where it goes backwards)."""
+        return list(rows_after(queryset, self.order, position)[:limit])
 
     def get_paginated_response(self, data: Any) -> Response:
         """Return the answer around the page's rows."""

@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 
 from config.shared.admin.callers import caller_of_staff
 from history_app.admin.conversation.entries import read_entries
+from history_app.admin.conversation.finds import finds_in
 from history_app.admin.conversation.panel import counts_of, current_state, newest_tasks, usage_totals
 from history_app.admin.conversation.window import KINDS, Key, Kind, Window, window_after, window_before
 from sessions_app.models import Session
@@ -16,7 +17,8 @@ from sessions_app.models import Session
 def conversation_page(request: HttpRequest, session_admin: Any, session_pk: int) -> HttpResponse:
     """Show one window of a session's conversation: the newest, or the one that the query names.
 
-    `?from=start` shows the first entries, `?after=` and `?before=` go on from an entry's key. The number of queries
+    `?from=start` shows the first entries, `?after=` and `?before=` go on from an entry's key, `?q=` searches; who sees
+    contents masked cannot search. The number of queries
     does not depend on how much the session holds. Raises Http404 for a session behind a wall.
     """
     rows = session_admin.get_queryset(request).select_related("project", "workflow", "activity")
@@ -35,6 +37,7 @@ def conversation_page(request: HttpRequest, session_admin: Any, session_pk: int)
 def _context(request: HttpRequest, session: Session) -> dict[str, Any]:
     masked = not caller_of_staff(request).can_see_contents
     window = _window(request, session)
+    query = request.GET.get("q", "").strip()
     return {
         "title": str(session),
         "opts": Session._meta,
@@ -42,6 +45,7 @@ def _context(request: HttpRequest, session: Session) -> dict[str, Any]:
         "session": session,
         "masked": masked,
         "window": window,
+        "finds": finds_in(session, _visible_kinds(request), query) if query and not masked else None,
         "entries": read_entries(window.places, masked),
         "counts": counts_of(session),
         "usage": usage_totals(session),

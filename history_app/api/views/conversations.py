@@ -16,6 +16,7 @@ from config.shared.api.pagination import LARGEST_PAGE_SIZE
 from config.shared.api.viewsets import LedgerViewSet, ListMixin
 from config.shared.errors import InvalidInput
 from history_app.api.filters import SessionMessageFilterSet
+from history_app.api.searched_pages import SessionMessagePagination, messages_holding, needle_of
 from history_app.api.serializers.facts import SessionMessageSerializer, shown_only
 from history_app.models import Message
 from history_app.services.recording import message_append, messages_append
@@ -31,6 +32,7 @@ class SessionMessageViewSet(ListMixin, LedgerViewSet):
     queryset = Message.objects.select_related("session")
     serializer_class = SessionMessageSerializer
     filterset_class = SessionMessageFilterSet
+    pagination_class = SessionMessagePagination
     ordering = "sequence"
     orderings = ("sequence",)
 
@@ -49,7 +51,13 @@ class SessionMessageViewSet(ListMixin, LedgerViewSet):
         last = int(request.query_params["last"])
         if not 1 <= last <= LARGEST_PAGE_SIZE:
             raise InvalidInput.at("/last", _("last is a number from 1 to %d.") % LARGEST_PAGE_SIZE)
-        found = list(rows.order_by("-sequence")[: last + 1])
+        needle = needle_of(request, self.caller)
+        newest = rows.order_by("-sequence", "-id")
+        found = (
+            list(newest[: last + 1])
+            if needle is None
+            else messages_holding(newest, needle, ("-sequence", "-id"), None, last + 1)
+        )
         page = found[:last][::-1]
         earlier = self._before(page[0].sequence) if len(found) > last else None
         return Response({"next": None, "previous": earlier, "results": self.get_serializer(page, many=True).data})

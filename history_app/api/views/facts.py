@@ -14,6 +14,7 @@ from config.shared.api.viewsets import KEEPERS, DestroyMixin, LedgerViewSet, Lis
 from config.shared.errors import InvalidInput
 from history_app.api import filters
 from history_app.api.serializers import facts as serializers
+from history_app.api.views.searches import SearchedListMixin
 from history_app.models import ErrorRecord, Fact, LLMCall, Message, Metric, TokenUsage, ToolCall
 from history_app.selectors.beginnings import with_beginnings
 from history_app.services.edits import fact_delete, fact_update
@@ -85,9 +86,10 @@ class FactViewSet(ListMixin, RetrieveMixin, DestroyMixin, LedgerViewSet):
         return {name: value for name, value in self.request.data.items() if name not in unstated}
 
 
-class MessageViewSet(FactViewSet):
+class MessageViewSet(SearchedListMixin, FactViewSet):
     """Messages of all sessions."""
 
+    record_type = "message"
     queryset = Message.objects.all()
     serializer_class = serializers.MessageSerializer
     filterset_class = filters.MessageFilterSet
@@ -101,9 +103,10 @@ class MessageViewSet(FactViewSet):
         return super().filter_queryset(queryset)
 
 
-class ToolCallViewSet(FactViewSet):
+class ToolCallViewSet(SearchedListMixin, FactViewSet):
     """Calls of tools."""
 
+    record_type = "tool_call"
     queryset = ToolCall.objects.all()
     serializer_class = serializers.ToolCallSerializer
     list_serializer_class = serializers.ToolCallListSerializer

@@ -31,7 +31,7 @@ FANOUT = 16
 DIRTY_LIMIT = 256
 CLAIM = timedelta(minutes=5)
 # A call ends when it has worked for so long, so that a job stays short; the next one goes on.
-SECONDS_PER_CALL = 50.0
+SECONDS_PER_CALL = 20.0
 PAGES_PER_INSERT = 200
 
 

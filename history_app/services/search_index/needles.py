@@ -23,7 +23,7 @@ NEEDLESSLY_ESCAPED = ("\\u", "\\/")
 
 
 class Contains(Func):
-    """Whether a column holds a text, letters of ASCII taken without regard to case where `folded`, byte by byte else."""
+    """Whether a column holds a text: where `folded`, without regard to the case of letters of ASCII, else as it is."""
 
     output_field = BooleanField()
 
@@ -31,7 +31,7 @@ class Contains(Func):
         super().__init__(F(column), Value(text))
         self.folded = folded
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, Any]:
         """SQLite's own lower() knows no letters but those of ASCII."""
         return self._sql(compiler, "instr(lower({column}), {text}) > 0", "instr({column}, {text}) > 0")
 

@@ -52,13 +52,13 @@ def standing_of(record_types: Sequence[str]) -> Standing:
     once, and a search that saw neither would miss what changed.
     """
     marks = ", ".join(["%s"] * len(record_types))
+    columns = "id, record_type, first_id, last_id, pages, oldest, newest"
     parts = [
-        f"SELECT 0, id, record_type, first_id, last_id, pages, oldest, newest FROM {_BLOCK} "  # noqa: S608 - our own names
-        f"WHERE record_type IN ({marks})",
+        f"SELECT 0, {columns} FROM {_BLOCK} WHERE record_type IN ({marks})",  # noqa: S608 - our own names
         f"SELECT 1, record_pk, record_type, 0, 0, 0, 0, 0 FROM {_NOTE} WHERE record_type IN ({marks})",  # noqa: S608
     ]
-    for name in record_types:
-        parts.append(f"SELECT 2, MAX(id), '{name}', 0, 0, 0, 0, 0 FROM {SOURCES[name].table}")  # noqa: S608
+    highest = "SELECT 2, MAX(id), '{}', 0, 0, 0, 0, 0 FROM {}"
+    parts += [highest.format(name, SOURCES[name].table) for name in record_types]
     found = Standing()
     for kind, number, record_type, *rest in _rows(" UNION ALL ".join(parts), [*record_types, *record_types]):
         if kind == 0:
@@ -95,4 +95,4 @@ def _marks(values: Sequence[int]) -> str:
 def _rows(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())

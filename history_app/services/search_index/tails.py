@@ -22,7 +22,7 @@ class Tail:
     last: tuple[datetime, int] | None = None
 
     def newest(self, possible: Q | None) -> tuple[list[tuple[Any, ...]], "Tail | None"]:
-        """Return the newest records, the texts of those alone that may hold the needle, and what is left behind them."""
+        """Return the newest records, with the texts of those that may hold the needle, and what is left behind them."""
         rows = SOURCES[self.name].raw(self._rows_left(), texts_of=possible)
         found = list(rows[: self.chunk])
         return found, self._behind(*found[-1][:2]) if len(found) == self.chunk else None
