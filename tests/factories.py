@@ -249,7 +249,7 @@ def make_arrival(**fields: Any) -> Arrival:
 def make_search_block(**fields: Any) -> SearchBlock:
     """Make a block of the search index that holds nothing."""
     number = _number()
-    defaults = {"first_id": number, "last_id": number, "tier": 0, "pages": 1, "run_times": b""}
+    defaults = {"first_id": number, "last_id": number, "tier": 0, "pages": 1, "stretches": b""}
     return SearchBlock.objects.create(**{"record_type": "message", **defaults, **fields})
 
 
