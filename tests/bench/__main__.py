@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench import databases, report
 from tests.bench.sections import SECTIONS, Work, measured
+from tests.scratch import scratch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,7 +52,7 @@ def _measure_on(database: str, asked: argparse.Namespace) -> dict[str, list[repo
     options = [f"--only={name}" for name in asked.only or ()] + ["--quick"] * asked.quick
     options += [f"--store={asked.store}"] if asked.store else []
     try:
-        with databases.scratch(database) as url:
+        with scratch(database) as url:
             env = databases.surroundings(url, folder / "data")
             command = [sys.executable, "-m", "tests.bench", f"--lines-to={answer}", *options]
             subprocess.run(command, env=env, check=True)

@@ -1,17 +1,14 @@
-"""The databases that are measured: SQLite as it comes, and a new one on a PostgreSQL server."""
+"""The databases that are measured, and the environment of a run."""
 
 import base64
-import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-SQLITE = "sqlite"
+from tests.scratch import SQLITE
 
 
 def answering() -> list[str]:
@@ -26,21 +23,6 @@ def answering() -> list[str]:
         sys.stdout.write(f"PostgreSQL is left out: {error}\n")
         return [SQLITE]
     return [SQLITE, server]
-
-
-@contextlib.contextmanager
-def scratch(server: str) -> Iterator[str]:
-    """Make an empty database, yield its URL (empty for SQLite, whose file is made in DATA_DIR), and drop it again."""
-    if server == SQLITE:
-        yield ""
-        return
-    name = f"agentledger_bench_{secrets.token_hex(4)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-        try:
-            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def surroundings(url: str, folder: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench.sections import machine
@@ -51,16 +52,29 @@ def table(lines: list[Line]) -> str:
 
 
 def write(path: Path, sections: dict[str, list[Line]]) -> None:
-    """Write the benchmark page: where it was measured, how to repeat it, and every line."""
+    """Write the benchmark page: where it was measured, how to repeat it, and every line.
+
+    Sections that were not measured now stay as they are, with the day of their own measurement.
+    """
+    kept = _sections_of(path.read_text(encoding="utf-8")) if path.exists() else {}
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    tables = {
+        **kept,
+        **{title: f"Measured {today} on {machine()}.\n\n{table(lines)}" for title, lines in sections.items()},
+    }
     parts = [
         "# Benchmarks",
         "",
         "Written by `make bench ARGS=--write`. Only the ratios count: ours and the limit are measured in turn, within",
         "one run, on one small and noisy machine. The limit is the same rows without AgentLedger, by the shortest way",
         "that there is; the note of each line says which.",
-        "",
-        f"Machine: {machine()}.",
     ]
-    for title, lines in sections.items():
-        parts += ["", f"## {title}", "", table(lines)]
+    for title, text in tables.items():
+        parts += ["", f"## {title}", "", text]
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _sections_of(page: str) -> dict[str, str]:
+    """Return the sections of a page by their titles."""
+    found = (part.partition("\n") for part in page.split("\n## ")[1:])
+    return {title: text.strip("\n") for title, _line, text in found}

@@ -15,7 +15,10 @@ from typing import Any
 SECTIONS = {
     "writes": "Recording from Python",
     "served": "Recording over HTTP",
+    "reads": "Reading a session",
+    "size": "Bytes on disk",
     "imports": "Bringing in an old store",
+    "peers": "Peers at the same work",
     # Fills the store with a million messages, so it comes last.
     "pages": "Pages of a large store",
 }
