@@ -43,6 +43,20 @@ SCHEDULE = (
         expires=240,
     ),
     ScheduledJob(
+        name="deleted-sessions-purge",
+        job="sessions.purge",
+        description="Removes, in bounded batches, the rows of sessions that were deleted.",
+        every_setting="CLEANUP_INTERVAL",
+        expires=240,
+    ),
+    ScheduledJob(
+        name="external-sessions-delete",
+        job="sessions.delete_elsewhere",
+        description="Deletes the sessions in other systems whose sessions here were deleted, until it is done.",
+        every_setting="CLEANUP_INTERVAL",
+        expires=240,
+    ),
+    ScheduledJob(
         name="kept-answers-prune",
         job="answers.prune",
         description="Forgets the answers kept for Idempotency-Keys after IDEMPOTENCY_HOURS.",

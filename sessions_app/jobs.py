@@ -2,10 +2,13 @@
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from config.shared.jobs import JobRun, job
+from sessions_app.services.deletion import sessions_purge
 from sessions_app.services.events import events_prune
 from sessions_app.services.expiry import sessions_mark_expired
+from sessions_app.services.external_deletions import external_deletions_run
 from sessions_app.services.idempotency import kept_answers_prune
 from sessions_app.services.jobs import job_run, jobs_prune
 from sessions_app.services.residency import agents_release_idle
@@ -27,6 +30,18 @@ def mark_expired(run: JobRun) -> dict[str, int]:
 def release_idle(run: JobRun) -> dict[str, int]:
     """Release the agents that have been silent for AGENT_IDLE_SECONDS; no data is touched."""
     return {"released": agents_release_idle(now=run.now, idle_seconds=settings.AGENT_IDLE_SECONDS)}
+
+
+@job("sessions.purge", keep_hours=24)
+def purge_deleted(run: JobRun) -> dict[str, int]:
+    """Remove the rows of sessions that were deleted."""
+    return {"removed": sessions_purge()}
+
+
+@job("sessions.delete_elsewhere", keep_hours=24)
+def delete_elsewhere(run: JobRun) -> dict[str, int]:
+    """Delete, in other systems, the sessions of those that were deleted here."""
+    return {"deleted": external_deletions_run(clock=timezone.now)}
 
 
 @job("answers.prune", keep_hours=24)

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, NotFound
-from sessions_app.models import ApiKey, Session
+from sessions_app.models import ApiKey, Session, SessionCount, SessionDeletion
 
 
 def caller_of_key(key: ApiKey) -> Caller:
@@ -38,8 +38,16 @@ def session_find(*, caller: Caller, session_id: str, related: tuple[str, ...] = 
 
 def session_counts(*, caller: Caller, now: datetime) -> dict[str, Any]:
     """Return how many sessions there are, in all, by status and expired (marked or due)."""
-    sessions = Session.objects.visible_to(caller)
-    counted = dict(sessions.order_by().values_list("status").annotate(Count("id")))
+    sessions, counts = Session.objects.visible_to(caller), SessionCount.objects.all()
+    if caller.project_ids is not None:
+        counts = counts.filter(project_id__in=caller.project_ids)
+    counted = dict(counts.order_by().values_list("status").annotate(Sum("count")))
+    # Rows of deleted sessions are there until they are removed, and no longer count.
+    gone = SessionDeletion.objects.all()
+    if caller.project_ids is not None:
+        gone = gone.filter(session__project_id__in=caller.project_ids)
+    for status, number in gone.order_by().values_list("session__status").annotate(Count("pk")):
+        counted[status] -= number
     by_status = {status: counted.get(status, 0) for status in Session.Status.values}
     return {
         "total": sum(by_status.values()),

@@ -24,6 +24,7 @@ from sessions_app.models import (
     AuditEntry,
     Document,
     Event,
+    ExternalDeletion,
     Job,
     KeptAnswer,
     KnowledgeSource,
@@ -31,6 +32,7 @@ from sessions_app.models import (
     ProviderKey,
     Session,
     SessionActivity,
+    SessionDeletion,
     SessionLabel,
     SessionState,
     SystemConfig,
@@ -224,6 +226,17 @@ def make_audit_entry(**fields: Any) -> AuditEntry:
     """Make an audit entry outside the chain, for pages that show entries."""
     defaults = {"number": 10_000 + _number(), "actor_kind": "staff", "actor": "ada", "action": "session.delete"}
     return _owned(AuditEntry, fields, **defaults, target_type="session", target_id="s-1", at=NOW, entry_hash="0" * 64)
+
+
+def make_external_deletion(**fields: Any) -> ExternalDeletion:
+    """Make a session of another system that is to be deleted there."""
+    return _owned(ExternalDeletion, fields, connector="ragflow", external_id="r-1", session_id="s-1", created_at=NOW)
+
+
+def make_session_deletion(**fields: Any) -> SessionDeletion:
+    """Make a deleted session whose rows are still there."""
+    session = fields.pop("session", None) or make_session()
+    return SessionDeletion.objects.create(session=session, former_id=session.session_id, **fields)
 
 
 def make_import_run(**fields: Any) -> ImportRun:

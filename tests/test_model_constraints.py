@@ -60,6 +60,7 @@ BREAKS = {
     "error_record_once": _twice(factories.make_error, session=factories.make_session, record_id="same"),
     "error_severity_known": _once(factories.make_error, severity="terrible"),
     "event_kind_not_empty": _once(factories.make_event, kind=""),
+    "external_deletion_done_or_due": _once(factories.make_external_deletion, done_at=NOW, next_attempt_at=NOW),
     "finding_level_known": _once(factories.make_import_finding, level="shrug"),
     "import_finished_after_start": _once(factories.make_import_run, started_at=NOW, finished_at=EARLIER),
     "import_status_known": _once(factories.make_import_run, status="maybe"),

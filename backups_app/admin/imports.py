@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from backups_app.admin.doctor import ExaminesStore
 from backups_app.models import ImportFinding, ImportRun
 from config.shared.admin.badges import STATUS_COLOURS, status_label
 from config.shared.admin.facts import ProtectedModelAdmin
@@ -70,7 +71,7 @@ counts_table.short_description = _("counts")  # type: ignore[attr-defined]
 
 
 @admin.register(ImportRun)
-class ImportRunAdmin(KeepingAdmin):
+class ImportRunAdmin(ExaminesStore, KeepingAdmin):
     """Runs of imports, newest first."""
 
     time_field = "started_at"

@@ -53,6 +53,8 @@ _NAVIGATION = [
             _item(_("Workflow runs"), "play_circle", "sessions_app.workflowrun"),
             _item(_("Session activity"), "schedule", "sessions_app.sessionactivity"),
             _item(_("Session labels"), "label", "sessions_app.sessionlabel"),
+            _item(_("External deletions"), "link_off", "sessions_app.externaldeletion"),
+            _item(_("Session deletions"), "delete_sweep", "sessions_app.sessiondeletion"),
         ],
     },
     {

@@ -8,11 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.shared.fields import IdField, JSONTextField
-from config.shared.querysets import ProjectQuerySet
-from sessions_app.models import Project, Session
+from sessions_app.models import OfSessionQuerySet, Project, Session
 
 
-class FactQuerySet(ProjectQuerySet):
+class FactQuerySet(OfSessionQuerySet):
     """Which facts."""
 
     def in_session(self, session: Session) -> Self:

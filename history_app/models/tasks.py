@@ -7,8 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.shared.callers import Caller
 from config.shared.fields import IdField, JSONTextField
-from config.shared.querysets import ProjectQuerySet
-from sessions_app.models import Project, Session
+from sessions_app.models import OfSessionQuerySet, Project, Session, SessionDeletion
 
 
 class WorkStatus(models.TextChoices):
@@ -38,7 +37,7 @@ class Task(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
 
-    objects = ProjectQuerySet.as_manager()
+    objects = OfSessionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("task")
@@ -65,7 +64,8 @@ class SubtaskQuerySet(models.QuerySet["Subtask"]):
 
     def visible_to(self, caller: Caller) -> "SubtaskQuerySet":
         """Return subtasks of tasks in the caller's projects."""
-        return self if caller.project_ids is None else self.filter(task__project_id__in=caller.project_ids)
+        rows = self.exclude(task__session_id__in=SessionDeletion.objects.values("session_id"))
+        return rows if caller.project_ids is None else rows.filter(task__project_id__in=caller.project_ids)
 
 
 class Subtask(models.Model):

@@ -6,6 +6,7 @@ from sessions_app.admin import (  # noqa: F401
     audit,
     configuration,
     events,
+    external,
     jobs,
     knowledge,
     logins,

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.shared.callers import Caller
 from config.shared.fields import IdField, JSONTextField
 from config.shared.querysets import ProjectQuerySet
 from sessions_app.models.accounts import Project
@@ -18,6 +19,14 @@ LABEL_LENGTH = 255
 
 class SessionQuerySet(ProjectQuerySet):
     """Which sessions."""
+
+    def kept(self) -> Self:
+        """Return sessions that nobody has deleted; the rows of a deleted one go by and by."""
+        return self.exclude(pk__in=SessionDeletion.objects.values("session_id"))
+
+    def visible_to(self, caller: Caller) -> Self:
+        """Return the sessions of the caller's projects."""
+        return super().visible_to(caller).kept()
 
     def open(self) -> Self:
         """Return sessions whose work is not over."""
@@ -125,10 +134,10 @@ class Session(models.Model):
             models.Index(fields=["project", "status", "created_at"], name="session_by_status"),
             # workflow=, newest first; also the foreign key.
             models.Index(fields=["workflow", "created_at"], name="session_by_workflow"),
-            # The scheduled job that marks expired sessions.
+            # The sweep that marks expired sessions, and how many are due.
             models.Index(
-                fields=["expires_at"],
-                name="session_by_expiry",
+                fields=["status", "expires_at", "project"],
+                name="session_due",
                 condition=Q(expires_at__isnull=False),
             ),
         ]
@@ -171,6 +180,39 @@ class SessionActivity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.message_count} messages"
+
+
+class SessionDeletion(models.Model):
+    """One row is one session that somebody deleted and whose rows are still being removed, in bounded batches.
+
+    From the moment this row is committed the session and all that hangs on it are gone for every reader; its own row
+    has given its id free. When the last row is removed, this one goes with it.
+    """
+
+    session = models.OneToOneField(
+        Session,
+        models.CASCADE,
+        verbose_name=_("session"),
+        primary_key=True,
+        related_name="deletion",
+    )
+    former_id = IdField(_("session id"))
+    requested_at = models.DateTimeField(_("requested at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("session deletion")
+        verbose_name_plural = _("session deletions")
+
+    def __str__(self) -> str:
+        return self.former_id
+
+
+class OfSessionQuerySet(ProjectQuerySet):
+    """Rows that belong to one session each, by their `session` column."""
+
+    def visible_to(self, caller: Caller) -> Self:
+        """Return the rows of the caller's projects, without those of deleted sessions."""
+        return super().visible_to(caller).exclude(session_id__in=SessionDeletion.objects.values("session_id"))
 
 
 class SessionLabel(models.Model):

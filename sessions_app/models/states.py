@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.shared.callers import Caller
 from config.shared.fields import IdField, JSONTextField
-from sessions_app.models.sessions import Session
+from sessions_app.models.sessions import Session, SessionDeletion
 
 
 class SessionStateQuerySet(models.QuerySet["SessionState"]):
@@ -15,7 +15,8 @@ class SessionStateQuerySet(models.QuerySet["SessionState"]):
 
     def visible_to(self, caller: Caller) -> "SessionStateQuerySet":
         """Return the states of sessions in the caller's projects."""
-        return self if caller.project_ids is None else self.filter(session__project_id__in=caller.project_ids)
+        rows = self.exclude(session_id__in=SessionDeletion.objects.values("session_id"))
+        return rows if caller.project_ids is None else rows.filter(session__project_id__in=caller.project_ids)
 
     def current(self) -> "SessionStateQuerySet":
         """Return the newest version of each session's state."""

@@ -1,7 +1,7 @@
 """The lock of a session: taken in one order by everybody, so that nobody waits in a circle."""
 
 from config.shared.errors import FencedOff
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import Session, SessionActivity, SessionDeletion
 
 
 def session_locked(*, pk: int, fence: int | None = None) -> Session | None:
@@ -12,10 +12,11 @@ def session_locked(*, pk: int, fence: int | None = None) -> Session | None:
     who append: their facts refer to the session's own row, which is therefore always the second one.
     """
     fences = SessionActivity.objects.select_for_update().filter(pk=pk).values_list("last_fence", flat=True)
-    newest = next(iter(fences), 0)
+    newest = next(iter(fences), None)
     locked: Session | None = Session.objects.select_for_update().filter(pk=pk).first()
-    if locked is not None:
-        fence_check(newest=newest, fence=fence)
+    if locked is None or (newest is None and SessionDeletion.objects.filter(pk=pk).exists()):
+        return None
+    fence_check(newest=newest or 0, fence=fence)
     return locked
 
 

@@ -12,9 +12,11 @@ from config.shared.merging import merge_patch
 from config.shared.versions import version_check
 from sessions_app.models import Event, Session, SessionActivity
 from sessions_app.services.audit import audit_record
+from sessions_app.services.deletion import session_bury
 from sessions_app.services.drafts import DOCUMENTS, SessionDraft, value_errors
 from sessions_app.services.events import session_event
 from sessions_app.services.expiry import expiry_after
+from sessions_app.services.external_deletions import external_deletions_plan
 from sessions_app.services.labels import labels_replace
 from sessions_app.services.lifecycle import status_change_check
 from sessions_app.services.locks import session_locked
@@ -140,6 +142,9 @@ def workflow_of(project_id: int, workflow_id: str | None, now: datetime) -> Any:
 def session_delete(*, session: Session, caller: Caller, now: datetime, expected_version: int | None = None) -> None:
     """Remove a session with its states, labels, records and whatever else hangs on it, and audit that.
 
+    It is gone for every reader when this is committed; of a large session most rows are removed later, by
+    `sessions_purge`. Its sessions in other systems are noted for deletion there.
+
     Raises StaleVersion when `expected_version` is not the stored one, NotFound when it is gone already.
     """
     current = session_locked(pk=session.pk)
@@ -148,7 +153,8 @@ def session_delete(*, session: Session, caller: Caller, now: datetime, expected_
     version_check(current=current.version, expected=expected_version)
     activity = SessionActivity.objects.filter(pk=current.pk).first()
     messages = activity.message_count if activity else 0
-    current.delete()
+    external_deletions_plan(session=current, now=now)
+    session_bury(session=current, now=now)
     session_event(session=current, kind=Event.Kind.SESSION_DELETED, now=now)
     # The chain of the audit is locked last, as everywhere.
     audit_record(

@@ -136,7 +136,7 @@ def _lock(taken: Mapping[str, TakenSession]) -> None:
 
 def _create_activity(pks: Iterable[int]) -> None:
     for chunk in _chunks(pks):
-        begun = Session.objects.filter(pk__in=chunk).order_by("pk").values_list("pk", "created_at")
+        begun = Session.objects.kept().filter(pk__in=chunk).order_by("pk").values_list("pk", "created_at")
         rows = [SessionActivity(session_id=pk, last_activity_at=created_at) for pk, created_at in begun]
         SessionActivity.objects.bulk_create(rows, ignore_conflicts=True)
 

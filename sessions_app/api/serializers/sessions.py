@@ -136,6 +136,14 @@ class ResidencySerializer(StrictInput):
     idle = BooleanValue(source="is_idle", read_only=True)
 
 
+class CleanupSerializer(serializers.Serializer[Any]):
+    """What a clean-up did."""
+
+    released = serializers.IntegerField(help_text="Idle agents that were released.")
+    expired = serializers.IntegerField(help_text="Sessions that were marked as expired.")
+    complete = serializers.BooleanField(help_text="false: there was more than one call does; call again.")
+
+
 class SessionStatusSerializer(serializers.Serializer[Any]):
     """How many sessions there are, and how many agents are in memory."""
 

@@ -29,6 +29,7 @@ from config.shared.ids import uuid7
 from config.shared.versions import ABSENT
 from sessions_app.api.filters import CheckpointFilterSet, SessionFilterSet
 from sessions_app.api.serializers.sessions import (
+    CleanupSerializer,
     HeartbeatSerializer,
     ResidencySerializer,
     RollbackSerializer,
@@ -38,6 +39,7 @@ from sessions_app.api.serializers.sessions import (
 )
 from sessions_app.models import Session, SessionState
 from sessions_app.selectors import session_counts, session_find
+from sessions_app.services.cleanup import sessions_cleanup
 from sessions_app.services.drafts import SessionDraft, StateDraft
 from sessions_app.services.residency import (
     agent_heartbeat,
@@ -48,6 +50,8 @@ from sessions_app.services.residency import (
 from sessions_app.services.sessions import session_create, session_delete, session_save, session_update
 from sessions_app.services.states import state_current, state_rollback, state_save, state_update
 
+# What one call cleans up: a caller waits for it.
+CLEANED_AT_ONCE = 10_000
 _METADATA = OpenApiParameter(
     "metadata.{key}",
     OpenApiTypes.STR,
@@ -116,6 +120,18 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
             rows = residencies_newest(**asked, **idle)
             answer["residencies"] = ResidencySerializer(rows, many=True, context=self.get_serializer_context()).data
         return Response(answer)
+
+    @extend_schema(request=None, responses=CleanupSerializer)
+    @action(detail=False, methods=["post"], filter_backends=[], pagination_class=None)
+    def cleanup(self, request: Request) -> Response:
+        """Release idle agents and mark expired sessions of the caller's projects now; removes no data."""
+        done = sessions_cleanup(
+            now=timezone.now(),
+            idle_seconds=settings.AGENT_IDLE_SECONDS,
+            projects=self.caller.project_ids,
+            at_most=CLEANED_AT_ONCE,
+        )
+        return Response(CleanupSerializer(done).data)
 
     @extend_schema(responses=StateSerializer)
     @action(detail=True, serializer_class=StateSerializer)

@@ -77,7 +77,7 @@ def _locked_fence(session: Session) -> int:
     rows = SessionActivity.objects.select_for_update().filter(pk=session.pk).values_list("last_fence", flat=True)
     found = list(rows)
     if not found:
-        if not Session.objects.filter(pk=session.pk).exists():
+        if not Session.objects.kept().filter(pk=session.pk).exists():
             raise NotFound
         # A session that came without one, such as from a restored row.
         made = SessionActivity(session_id=session.pk, last_activity_at=session.created_at)

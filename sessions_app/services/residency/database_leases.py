@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Count, F, Q
 from django.db.models.functions import Greatest
 
@@ -47,12 +48,15 @@ class DatabaseLeases:
         deleted, _by_model = (rows if fence is None else rows.filter(fence=fence)).delete()
         return bool(deleted)
 
-    def release_idle(self, *, before: datetime, projects: Projects, limit: int) -> int:
+    def release_idle(self, *, before: datetime, projects: Projects, limit: int) -> list[int]:
         """End leases that are idle, judged again in the statement that ends them."""
         idle = _of(projects).idle_since(before)
         pks = list(idle.order_by("heartbeat_at").values_list("pk", flat=True)[:limit])
-        deleted: int = idle.filter(pk__in=pks).delete()[0] if pks else 0
-        return deleted
+        with transaction.atomic():
+            chosen = idle.select_for_update().filter(pk__in=pks).order_by("pk")
+            gone = list(chosen.values_list("pk", flat=True))
+            idle.filter(pk__in=gone).delete()
+        return gone
 
     def counts(self, *, before: datetime, projects: Projects) -> tuple[int, int]:
         """Count all, and the idle ones."""

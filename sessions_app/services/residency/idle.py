@@ -1,8 +1,13 @@
 """Idle agents: released in bounded steps, by API, command and schedule."""
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
-from sessions_app.services.residency.leases import Projects, lease_store
+from django.db import transaction
+
+from sessions_app.models import Event, Session
+from sessions_app.services.events import events_record
+from sessions_app.services.residency.leases import LeaseStore, Projects, lease_store
 
 BATCH = 1000
 
@@ -18,8 +23,20 @@ def agents_release_idle(
     store, before, total = lease_store(), now - timedelta(seconds=idle_seconds), 0
     while at_most is None or total < at_most:
         step = batch if at_most is None else min(batch, at_most - total)
-        released = store.release_idle(before=before, projects=projects, limit=step)
+        released = _released(store, before, projects, step, now)
         total += released
         if released < step:
             break
     return total
+
+
+def _released(store: LeaseStore, before: datetime, projects: Projects, limit: int, now: datetime) -> int:
+    """Release one batch, and tell of it in the same transaction where the leases are in the database."""
+    with transaction.atomic() if store.is_transactional else nullcontext():
+        pks = store.release_idle(before=before, projects=projects, limit=limit)
+        subjects: dict[int, list[tuple[str, None]]] = {}
+        for project_id, name in Session.objects.kept().filter(pk__in=pks).values_list("project_id", "session_id"):
+            subjects.setdefault(project_id, []).append((name, None))
+        for project_id, names in sorted(subjects.items()):
+            events_record(project_id=project_id, kind=Event.Kind.SESSION_RELEASED, subjects=names, now=now)
+    return len(pks)

@@ -41,8 +41,8 @@ class LeaseStore(Protocol):
     def release(self, *, session_pk: int, project_id: int, fence: int | None) -> bool:
         """End the session's lease, or only the one with this token; return whether there was one."""
 
-    def release_idle(self, *, before: datetime, projects: Projects, limit: int) -> int:
-        """End at most `limit` leases without a heartbeat after `before`; return how many."""
+    def release_idle(self, *, before: datetime, projects: Projects, limit: int) -> list[int]:
+        """End at most `limit` leases without a heartbeat after `before`; return the sessions that they were of."""
 
     def counts(self, *, before: datetime, projects: Projects) -> tuple[int, int]:
         """Return how many leases there are, and how many of them without a heartbeat after `before`."""

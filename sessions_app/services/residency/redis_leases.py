@@ -57,7 +57,7 @@ for _, name in ipairs(idle) do
     redis.call('DEL', ARGV[3] .. name)
     redis.call('ZREM', KEYS[1], name)
 end
-return #idle
+return idle
 """
 
 Parameters = ParamSpec("Parameters")
@@ -116,13 +116,13 @@ class RedisLeases:
         return bool(self._release(keys=self._keys(session_pk, project_id), args=values))
 
     @_honest
-    def release_idle(self, *, before: datetime, projects: Projects, limit: int) -> int:
+    def release_idle(self, *, before: datetime, projects: Projects, limit: int) -> list[int]:
         """End leases that are idle."""
-        released = 0
+        released: list[int] = []
         for project in self._projects(projects):
-            if released < limit:
-                values: list[Any] = [_number(before), limit - released, self._prefix + "lease:"]
-                released += self._release_idle(keys=[self._beats(project)], args=values)
+            if len(released) < limit:
+                values: list[Any] = [_number(before), limit - len(released), self._prefix + "lease:"]
+                released += map(int, self._release_idle(keys=[self._beats(project)], args=values))
         return released
 
     @_honest
