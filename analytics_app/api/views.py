@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics_app.api.serializers import OverviewSerializer
-from analytics_app.selectors import MOST_DAYS, overview
+from analytics_app.selectors.overview import MOST_DAYS, overview
 from config.shared.api.viewsets import LedgerViewSet
 from config.shared.errors import InvalidInput
 from sessions_app.models import Project

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from analytics_app.selectors import holdings
+from analytics_app.selectors.holdings import holdings
 from backups_app.models import ImportRun
 from config.readiness import readiness
 from config.shared.admin.callers import caller_of_staff

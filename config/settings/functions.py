@@ -1,7 +1,7 @@
 """Functions that a lower app asks of the app above it, named by their dotted paths; None where nobody answers."""
 
-# (project id, TokenUsageDraft) -> Decimal | None: what a use of tokens costs.
-AGENTLEDGER_PRICE_FUNCTION: str | None = None
+# (project id, TokenUsageDraft) -> Price | None: what a use of tokens costs.
+AGENTLEDGER_PRICE_FUNCTION: str | None = "analytics_app.services.pricing.usage_price"
 # (project_id, key, fingerprint, now, act) -> Answer: does what a request asks for once under its Idempotency-Key.
 AGENTLEDGER_ANSWER_ONCE_FUNCTION = "sessions_app.services.idempotency.answer_once"
 # (project id, user id) -> dict: what a user has used, for the user's configuration.

@@ -26,14 +26,14 @@ class TokenUsageAdmin(FactAdmin):
         period_filter("timestamp", _("time")),
     )
     # What a use costs follows from what was reported.
-    readonly_fields = ("cost", "cost_status", "cost_record_id")
+    readonly_fields = ("cost", "cost_status", "price_source", "cost_record_id")
     columns = ("model", "provider", *TOKENS, "cost", "cost_status")
     search_fields = ("^session__session_id", "=model", "=user_id")
     search_help_text = _("Beginning of a session id, or a whole model name or user id")
     fieldsets = (
         (None, {"fields": ("project", "session", "record_id", "user_id", "model", "provider", "source", "timestamp")}),
         (_("Tokens"), {"fields": (TOKENS, ("cache_read_tokens", "cache_write_tokens"))}),
-        (_("Cost"), {"fields": ("cost", "cost_status", "reported_cost", "cost_record_id")}),
+        (_("Cost"), {"fields": ("cost", "cost_status", "price_source", "reported_cost", "cost_record_id")}),
         (_("Metadata"), {"fields": ("metadata",)}),
     )
 

@@ -54,6 +54,13 @@ class TokenUsage(Fact):
     reported_cost = ExactDecimalField(_("reported cost (USD)"), null=True, blank=True)
     cost = ExactDecimalField(_("cost (USD)"), null=True, blank=True)
     cost_status = models.CharField(_("cost status"), max_length=8, choices=CostStatus, default=CostStatus.UNKNOWN)
+    price_source = IdField(
+        _("price list"),
+        max_length=64,
+        blank=True,
+        default="",
+        help_text=_("By which price list a computed cost was computed."),
+    )
     cost_record_id = IdField(_("cost record id"), null=True, blank=True)  # type: ignore[misc]
 
     class Meta(Fact.Meta):

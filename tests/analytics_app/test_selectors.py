@@ -7,8 +7,9 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from analytics_app import selectors
-from analytics_app.selectors import holdings, overview
+from analytics_app.selectors import holdings as selectors
+from analytics_app.selectors.holdings import holdings
+from analytics_app.selectors.overview import overview
 from config.shared.callers import SYSTEM, Caller
 from history_app.models import Message
 from sessions_app.models import Session

@@ -27,7 +27,7 @@ def test_a_session_is_recorded_read_back_and_removed(owner, staff_admin):
     _posted(owner, "/api/llm-calls/", {"session_id": "day-1", "model": "gpt-4o", "messages": said})
     tokens = {"prompt_tokens": 900, "completion_tokens": 30, "total_tokens": 930}
     used = _posted(owner, "/api/token-usage/", {"session_id": "day-1", "model": "gpt-4o", **tokens})
-    assert (used["user_id"], used["cost"], used["cost_status"]) == ("ada", None, "unknown")
+    assert (used["user_id"], used["cost"], used["cost_status"]) == ("ada", "0.00255", "computed")
     _posted(owner, "/api/errors/", {"session_id": "day-1", "error_type": "Timeout", "error_message": "30 s"})
     _posted(owner, "/api/metrics/", {"session_id": "day-1", "metric_type": "throughput", "metric_value": 2.5})
 

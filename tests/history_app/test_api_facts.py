@@ -24,7 +24,7 @@ KINDS = {
     "token-usage": (
         {**TOKENS, "user_id": "ada", "provider": "openai", "source": "api_call"},
         {"reported_cost": "0.1"},
-        {"model": "gpt-4o", "provider": "openai", "user_id": "ada", "source": "api_call", "cost_status": "unknown"},
+        {"model": "gpt-4o", "provider": "openai", "user_id": "ada", "source": "api_call", "cost_status": "computed"},
     ),
     "errors": (
         {"error_type": "Timeout", "error_message": "30 s", "severity": "warning"},
@@ -101,7 +101,7 @@ def test_filters_find_the_fact_and_nothing_else(owner, recorded, kind):
         assert len(owner.get(f"/api/{kind}/", {name: value}).json()["results"]) == 1, name
     assert len(owner.get(f"/api/{kind}/", found).json()["results"]) == 1
     for name in (*KINDS[kind][2], "session_id"):
-        other = {"role": "tool", "status": "pending", "cost_status": "computed", "severity": "info"}.get(name, "other")
+        other = {"role": "tool", "status": "pending", "cost_status": "unknown", "severity": "info"}.get(name, "other")
         assert owner.get(f"/api/{kind}/", {name: other}).json()["results"] == [], name
     assert owner.get(f"/api/{kind}/", {"end": WHERE["timestamp"]}).json()["results"] == []
 
@@ -147,7 +147,7 @@ def test_an_operator_puts_a_fact_right_and_the_audit_tells_it(operator, recorded
     assert answer.status_code == 200, answer.content
     changed = answer.json()
     assert {name: changed[name] for name in change} == change
-    assert {name for name in fact if fact[name] != changed[name]} <= {*change, "cost", "cost_status"}
+    assert {name for name in fact if fact[name] != changed[name]} <= {*change, "cost", "cost_status", "price_source"}
     assert AuditEntry.objects.filter(action__endswith=".update").count() == 1
 
 
@@ -299,7 +299,7 @@ def test_a_reported_cost_is_the_cost(owner, operator, recorded):
     usage = recorded("token-usage", reported_cost="0.000000000000000000000001")
     assert (usage["cost"], usage["cost_status"]) == ("0.000000000000000000000001", "reported")
     answer = operator.patch(f"/api/token-usage/{usage['id']}/", {"reported_cost": None})
-    assert (answer.json()["cost"], answer.json()["cost_status"]) == (None, "unknown")
+    assert (answer.json()["cost"], answer.json()["cost_status"]) == ("0.00045", "computed")
 
 
 def test_changes_with_a_bad_value_change_nothing(operator, recorded):

@@ -57,7 +57,7 @@ def test_the_statistics_of_a_session_count_every_record(owner, work):
         "total_prompt_tokens": 180,
         "total_completion_tokens": 40,
         "total_tokens": 120,
-        "total_cost": "0.3",
+        "total_cost": "0.3004",
         "messages_by_role": {"assistant": 1, "user": 8},
         "records_by_type": {
             "message": 9,

@@ -7,6 +7,7 @@ import pytest
 
 from history_app.models import TokenUsage
 from history_app.services.drafts import TokenUsageDraft
+from history_app.services.ingest.prices import Price
 from sessions_app.models import Session
 from tests.history_app.records import outcomes, record, write
 
@@ -16,6 +17,12 @@ pytestmark = pytest.mark.django_db
 def _rows(session_id="s-1"):
     rows = TokenUsage.objects.filter(session__session_id=session_id).order_by("record_id")
     return [(row.record_id, row.cost_record_id, row.cost, row.cost_status) for row in rows]
+
+
+@pytest.fixture(autouse=True)
+def _no_prices(settings):
+    """Only what is reported counts here; what is computed has tests of its own."""
+    settings.AGENTLEDGER_PRICE_FUNCTION = None
 
 
 USAGE, COST = record("token_usage", "u-1"), record("cost", "c-1", metadata={"invoice": 7})
@@ -105,9 +112,9 @@ def test_tokens_belong_to_the_sessions_user_unless_another_is_named(project, now
     assert outcomes(project, batch, now) == ["same"] * 3
 
 
-def price_for_tests(project_id: int, usage: TokenUsageDraft) -> Decimal | None:
+def price_for_tests(project_id: int, usage: TokenUsageDraft) -> Price | None:
     """A cent a hundred tokens of gpt-4o; other models have no price."""
-    return Decimal(usage.total_tokens or 0) / 10_000 if usage.model == "gpt-4o" else None
+    return Price(Decimal(usage.total_tokens or 0) / 10_000, "tests 1") if usage.model == "gpt-4o" else None
 
 
 def test_the_price_function_of_the_settings_is_asked_where_nothing_was_reported(project, now, settings):

@@ -128,10 +128,11 @@ class TokenUsageSerializer(FactSerializer):
             "reported_cost",
             "cost",
             "cost_status",
+            "price_source",
             "cost_record_id",
             "metadata",
         )
-        read_only_fields = ("cost_status", "cost_record_id")
+        read_only_fields = ("cost_status", "price_source", "cost_record_id")
 
 
 class ErrorSerializer(FactSerializer):

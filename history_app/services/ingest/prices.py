@@ -3,13 +3,22 @@
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from history_app.services.drafts import TokenUsageDraft
 
-PriceFunction = Callable[[int, TokenUsageDraft], Decimal | None]
+
+class Price(NamedTuple):
+    """What a use costs in USD, and by which price list (its name and version, at most 64 characters)."""
+
+    amount: Decimal
+    source: str
+
+
+PriceFunction = Callable[[int, TokenUsageDraft], Price | None]
 
 
 @lru_cache(maxsize=4)
@@ -18,8 +27,8 @@ def _named(path: str) -> PriceFunction:
     return function
 
 
-def price_of(project_id: int, usage: TokenUsageDraft) -> Decimal | None:
-    """Return what AGENTLEDGER_PRICE_FUNCTION says the use costs (USD), or None where there is no price.
+def price_of(project_id: int, usage: TokenUsageDraft) -> Price | None:
+    """Return what AGENTLEDGER_PRICE_FUNCTION says the use costs, or None where there is no price.
 
     The function takes the project's id and the draft. It is called while sessions are locked: it must answer from
     memory.

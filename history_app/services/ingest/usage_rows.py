@@ -9,13 +9,13 @@ from history_app.models.usage import ALONE_PREFIX, ALONE_SOURCE, COST_NOTE, stan
 from history_app.services.drafts import CostDraft, TokenUsageDraft
 from history_app.services.ingest.columns import Row
 from history_app.services.ingest.pairing import Use
-from history_app.services.ingest.prices import price_of
+from history_app.services.ingest.prices import Price, price_of
 
 TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 CACHE_TOKENS = ("cache_read_tokens", "cache_write_tokens")
 COLUMNS = (
     "project_id", "session_id", "record_id", "timestamp", "metadata", "user_id", "model", "provider", *TOKENS,
-    *CACHE_TOKENS, "source", "reported_cost", "cost", "cost_status", "cost_record_id",
+    *CACHE_TOKENS, "source", "reported_cost", "cost", "cost_status", "price_source", "cost_record_id",
 )  # fmt: skip
 MAX_ID = 255
 
@@ -68,11 +68,11 @@ def alone_id(record_id: str) -> str:
     return whole if len(whole) <= MAX_ID else ALONE_PREFIX + hashlib.sha256(record_id.encode()).hexdigest()
 
 
-def _cost_columns(reported: Decimal | None, computed: Decimal | None) -> tuple[Decimal | None, Decimal | None, str]:
-    """Return reported_cost, cost and cost_status: what was reported wins over what was computed."""
+def _cost_columns(reported: Decimal | None, computed: Price | None) -> tuple[Decimal | None, Decimal | None, str, str]:
+    """Return reported_cost, cost, cost_status and price_source: what was reported wins over what was computed."""
     if reported is not None:
-        return reported, reported, "reported"
-    return None, computed, "unknown" if computed is None else "computed"
+        return reported, reported, "reported", ""
+    return (None, None, "unknown", "") if computed is None else (None, computed.amount, "computed", computed.source)
 
 
 def _with_note(usage: TokenUsageDraft, cost: CostDraft) -> str | None:

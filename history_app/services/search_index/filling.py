@@ -18,9 +18,9 @@ from history_app.models import Fact, SearchBlock, SearchDirty, SearchPage, Searc
 from history_app.services.search_index.building import BuiltBlock, block_build, times_of
 from history_app.services.search_index.merging import Merger
 from history_app.services.search_index.postings import RUNS_PER_BLOCK
-from history_app.services.search_index.settled import settled_id
 from history_app.services.search_index.sources import RECORD_TYPE_OF, SOURCES, Source
 from history_app.services.search_index.stretches import times_written, united
+from history_app.services.settled import settled_id
 
 # Runs of a block by tier. So many blocks of one tier, one after the other, become one of the next. The highest tier is
 # only reached by merging: building one from its records would take too much memory.
@@ -60,7 +60,7 @@ def search_index_fill(
         if not _claim(progress, now):
             continue
         try:
-            done += _fill(source, progress, _Budget(until, blocks), settled_id(source, progress, now=now), least)
+            done += _fill(source, progress, _Budget(until, blocks), settled_id(source.model, progress, now=now), least)
         finally:
             SearchProgress.objects.filter(pk=progress.pk).update(claimed_until=None)
     return done

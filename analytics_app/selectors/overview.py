@@ -1,38 +1,19 @@
-"""What the store holds: how much of each kind there is, and what came in per project and day."""
+"""What came in per project and day."""
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
-from django.db import connection, models
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db import models
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from config.shared.callers import Caller
 from config.shared.fields import ExactSum
-from history_app.models import ErrorRecord, LLMCall, Message, Metric, Task, TokenUsage, ToolCall
-from sessions_app.models import KnowledgeSource, Project, Session, UserConfig, Workflow, WorkflowRun
+from history_app.models import ErrorRecord, LLMCall, Message, Task, TokenUsage, ToolCall
+from sessions_app.models import Project, Session
 
-HELD: tuple[type[models.Model], ...] = (
-    Session,
-    Message,
-    Task,
-    ToolCall,
-    LLMCall,
-    TokenUsage,
-    ErrorRecord,
-    Metric,
-    Workflow,
-    WorkflowRun,
-    UserConfig,
-    KnowledgeSource,
-)
-COUNTED_AT_MOST = 10_000
-CACHED_SECONDS = 60
 MOST_DAYS = 92
 # The kinds of the overview: name, model, and the column that says on which day a row belongs.
 KINDS: tuple[tuple[str, type[models.Model], str], ...] = (
@@ -45,55 +26,6 @@ KINDS: tuple[tuple[str, type[models.Model], str], ...] = (
 )
 USAGE_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 NOTHING = {**{name: 0 for name, _model, _column in KINDS}, "token_usage": 0, **dict.fromkeys(USAGE_SUMS, 0), "cost": 0}
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """How many rows of one model there are; `exact` is False where the number is an estimate."""
-
-    model: type[models.Model]
-    count: int
-    exact: bool
-
-
-def holdings(*, caller: Caller) -> list[Holding]:
-    """Return how much of each kind the caller may see. Small kinds are counted, large ones estimated; kept a minute."""
-    seen = "all" if caller.project_ids is None else "-".join(map(str, sorted(caller.project_ids)))
-    key = f"analytics.holdings.{seen}"
-    counts = cache.get(key)
-    if counts is None:
-        counts = [_held(model.objects.visible_to(caller)) for model in HELD]  # type: ignore[attr-defined]
-        cache.set(key, counts, CACHED_SECONDS)
-    return [Holding(model, count, exact) for model, (count, exact) in zip(HELD, counts, strict=True)]
-
-
-def _held(rows: QuerySet[Any]) -> tuple[int, bool]:
-    counted = rows.order_by().values("pk")[: COUNTED_AT_MOST + 1].count()
-    if counted <= COUNTED_AT_MOST:
-        return counted, True
-    return max(_estimate(rows.order_by()), counted), False
-
-
-def _estimate(rows: QuerySet[Any]) -> int:
-    """Return about how many rows there are, without reading them: from the planner, or from the span of the keys."""
-    if connection.vendor == "sqlite":
-        span = rows.model._base_manager.aggregate(first=Min("pk"), last=Max("pk"))
-        return int(span["last"] - span["first"] + 1)
-    plan: Any = rows.values("pk").explain(format="json")
-    # Django puts MariaDB's answer, which is JSON text already, into JSON once more.
-    while isinstance(plan, str):
-        plan = json.loads(plan)
-    return _planned_rows(plan) or 0
-
-
-def _planned_rows(plan: Any) -> int | None:
-    """Return the number of rows that a plan expects: PostgreSQL's `Plan Rows`, or the first `rows` of MariaDB's."""
-    if isinstance(plan, dict):
-        for name in ("Plan Rows", "rows"):
-            if name in plan:
-                return int(plan[name])
-    parts = plan.values() if isinstance(plan, dict) else plan if isinstance(plan, list) else ()
-    return next((found for part in parts if (found := _planned_rows(part)) is not None), None)
 
 
 def overview(*, caller: Caller, days: int, now: datetime) -> dict[str, Any]:

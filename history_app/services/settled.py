@@ -1,18 +1,18 @@
 """Up to which id a table is settled: no transaction that still runs can bring a record with a lower one.
 
-Ids are given out before the commit, so a lower id may become visible after a higher one. The index may pass an id
-only when that cannot happen any more.
+Ids are given out before the commit, so a lower id may become visible after a higher one. What is derived up to a
+watermark (the search index, roll-ups) may pass an id only when that cannot happen any more.
 """
 
 import time
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import Max
 
-from history_app.models import Fact, SearchProgress
-from history_app.services.search_index.sources import Source
+from history_app.models import Fact
 
 PATIENCE_SECONDS = 2.0
 PAUSE_SECONDS = 0.01
@@ -27,15 +27,24 @@ WHERE locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusive
 """
 
 
-def settled_id(source: Source, progress: SearchProgress, *, now: datetime) -> int:
-    """Return the highest id up to which the source's table is settled; the watermark where nothing more is."""
-    highest = _highest(source.model)
+class Progress(Protocol):
+    """The row that says how far something is derived; `ceiling` is an id that was the highest at `ceiling_at`."""
+
+    pk: Any
+    watermark: Any
+    ceiling: Any
+    ceiling_at: Any
+
+
+def settled_id(model: type[Fact], progress: Progress, *, now: datetime) -> int:
+    """Return the highest id up to which the table is settled; the progress's watermark where nothing more is."""
+    highest = _highest(model)
     if highest <= progress.watermark:
-        return progress.watermark
+        return int(progress.watermark)
     if connection.vendor == "postgresql":
-        return highest if _writers_finish(source.model) else progress.watermark
+        return highest if _writers_finish(model) else int(progress.watermark)
     if connection.vendor == "mysql":
-        return _settled_on_mariadb(source, progress, highest, now)
+        return _settled_on_mariadb(model, progress, highest, now)
     # SQLite has one writer at a time: what is visible is all there is.
     return highest
 
@@ -60,17 +69,16 @@ def _writers_finish(model: type[Fact]) -> bool:
     return not waiting
 
 
-def _settled_on_mariadb(source: Source, progress: SearchProgress, highest: int, now: datetime) -> int:
+def _settled_on_mariadb(model: type[Fact], progress: Progress, highest: int, now: datetime) -> int:
     """Return a former highest id, once it has aged.
 
     A statement takes its ids and puts its rows in place within QUERY_TIMEOUT, or is ended. After that time every row
     with a lower id is in place, and a locking read finds those whose transaction is still open.
     """
     aged = progress.ceiling_at is not None and now - progress.ceiling_at >= _longest_statement()
-    if aged and progress.ceiling > progress.watermark:
-        settled = progress.ceiling if _nothing_locked(source, progress) else progress.watermark
-    else:
-        settled = progress.watermark
+    settled = int(progress.watermark)
+    if aged and progress.ceiling > settled and _nothing_locked(model, progress):
+        settled = int(progress.ceiling)
     if settled == progress.ceiling or progress.ceiling <= progress.watermark:
         _raise_ceiling(progress, highest, now)
     return settled
@@ -81,8 +89,8 @@ def _longest_statement() -> timedelta:
     return timedelta(seconds=1.5 * seconds)
 
 
-def _nothing_locked(source: Source, progress: SearchProgress) -> bool:
-    table = source.model._meta.db_table
+def _nothing_locked(model: type[Fact], progress: Progress) -> bool:
+    table = model._meta.db_table
     statement = (
         f"SELECT COUNT(*) FROM {table} FORCE INDEX (PRIMARY) WHERE id > %s AND id <= %s "  # noqa: S608 - our own name
         "LOCK IN SHARE MODE NOWAIT"
@@ -97,7 +105,7 @@ def _nothing_locked(source: Source, progress: SearchProgress) -> bool:
     return True
 
 
-def _raise_ceiling(progress: SearchProgress, highest: int, now: datetime) -> None:
+def _raise_ceiling(progress: Any, highest: int, now: datetime) -> None:
     """Remember the highest id, unless somebody else has done so."""
-    mine = SearchProgress.objects.filter(pk=progress.pk, ceiling=progress.ceiling)
+    mine = type(progress)._default_manager.filter(pk=progress.pk, ceiling=progress.ceiling)
     mine.update(ceiling=highest, ceiling_at=now)

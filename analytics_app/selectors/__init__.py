@@ -1,0 +1,1 @@
+"""Reads of the sum, one module a topic."""

@@ -1,0 +1,135 @@
+"""Token usage of periods, right to the last record: closed hours and days from roll-ups, everything else from facts.
+
+A figure is what the roll-ups say of all uses up to their watermark, plus the facts behind it. Hours in which something
+was changed afterwards, and hours that a period cuts in two, are read from the facts.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import localcontext
+from typing import Any
+
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+
+from analytics_app.models import RollupState, UsageChange
+from analytics_app.models.rollups import Grain, UsageSums
+from analytics_app.selectors.periods import HOUR, Coverage, Span, coverage
+from analytics_app.selectors.usage_groups import SUM_COLUMNS, SUMS, fact_sums, rollup_sums, sums_of
+from config.shared.errors import Unavailable
+from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
+from history_app.models import TokenUsage
+
+ATTEMPTS = 10
+# No bucket: the row is behind the watermark, but not of the periods or the projects that are asked for.
+_ELSEWHERE = -1
+Key = tuple[int, tuple[str, ...]]
+Found = dict[Key, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What the roll-ups are worth at one moment."""
+
+    version: int
+    watermark: int
+    changed: frozenset[datetime]
+
+
+def usage_of_periods(
+    *, projects: Collection[int] | None, bounds: Sequence[datetime], model: type[UsageSums], names: tuple[str, ...]
+) -> Found:
+    """Return what was used in each of the periods between the bounds, by some of the model's names.
+
+    The result has (place of the period, names) as keys, and values named as in SUMS; what is 0 has no key. `projects`
+    None means all. A fixed number of queries, unless the roll-ups move on meanwhile. Raises Unavailable when they
+    keep moving.
+    """
+    for _attempt in range(ATTEMPTS):
+        before = _moment(projects, bounds)
+        found = _Reading(projects, bounds, model, names, before).found()
+        if _moment(projects, bounds) == before:
+            return found
+    raise Unavailable("The figures are being rolled up; please try again.", retry_after=1)
+
+
+def _moment(projects: Collection[int] | None, bounds: Sequence[datetime]) -> _Moment:
+    state = RollupState.objects.filter(name="usage").values_list("version", "watermark").first() or (0, 0)
+    changed = UsageChange.objects.filter(_of(projects), hour__gt=bounds[0] - HOUR, hour__lt=bounds[-1])
+    return _Moment(*state, frozenset(changed.values_list("hour", flat=True).distinct()))
+
+
+def _of(projects: Collection[int] | None) -> Q:
+    return Q() if projects is None else Q(project_id__in=projects)
+
+
+class _Reading:
+    """One reading of the figures at one state of the roll-ups."""
+
+    def __init__(
+        self,
+        projects: Collection[int] | None,
+        bounds: Sequence[datetime],
+        model: type[UsageSums],
+        names: tuple[str, ...],
+        moment: _Moment,
+    ) -> None:
+        self.bounds, self.model, self.names, self.moment = bounds, model, names, moment
+        self.projects = _of(projects)
+        self.covered: Coverage = coverage(bounds, set(moment.changed))
+        self.totals: Found = {}
+
+    def found(self) -> Found:
+        """Return all figures."""
+        for grain, spans in ((Grain.DAY, self.covered.days), (Grain.HOUR, self.covered.hours)):
+            if spans:
+                rows = self.model.objects.filter(self.projects, _within("start", spans), grain=grain)
+                self._add(rows, _bucket("start", self.bounds), rollup_sums())
+        if self.covered.facts:
+            facts = TokenUsage.objects.filter(self.projects, pk__lte=self.moment.watermark)
+            rows = facts.filter(_within("timestamp", self.covered.facts))
+            self._add(rows, _bucket("timestamp", self.bounds), fact_sums())
+        self._add(TokenUsage.objects.filter(pk__gt=self.moment.watermark), self._tail_bucket(), fact_sums())
+        return self.totals
+
+    def _tail_bucket(self) -> Case:
+        """Return the period of a fact behind the watermark.
+
+        Which facts count is said here and not in the WHERE clause: the few rows of the tail are found by their ids,
+        and no planner is led to walk the index by time instead.
+        """
+        meant = self.projects & Q(timestamp__gte=self.bounds[0], timestamp__lt=self.bounds[-1])
+        return Case(When(meant, then=_bucket("timestamp", self.bounds)), default=Value(_ELSEWHERE))
+
+    def _add(self, rows: QuerySet[Any], bucket: Any, sums: dict[str, Any]) -> None:
+        grouped = rows.order_by().annotate(bucket=bucket).values("bucket", *self.names).annotate(**sums)
+        for place, *rest in grouped.values_list("bucket", *self.names, *SUM_COLUMNS):
+            summed = sums_of(rest[len(self.names) :])
+            # Sums over no rows at all are a row too.
+            if place != _ELSEWHERE and any(summed):
+                key = (place, tuple(rest[: len(self.names)]))
+                self.totals[key] = added(self.totals.get(key), summed)
+
+
+def added(total: dict[str, Any] | None, sums: Iterable[Any]) -> dict[str, Any]:
+    """Return sums by name, added to a total where there is one."""
+    if total is None:
+        return dict(zip(SUMS, sums, strict=True))
+    with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
+        return {name: total[name] + value for name, value in zip(SUMS, sums, strict=True)}
+
+
+def _within(column: str, spans: Sequence[Span]) -> Q:
+    condition = Q()
+    for start, end in spans:
+        condition |= Q(**{f"{column}__gte": start, f"{column}__lt": end})
+    return condition
+
+
+def _bucket(column: str, bounds: Sequence[datetime], first: int = 0) -> Any:
+    """Return the place of the period that a time lies in, found by halving; the time lies within the bounds."""
+    if len(bounds) == 2:  # noqa: PLR2004 - the two ends of one period
+        return Value(first, output_field=IntegerField())
+    middle = len(bounds) // 2
+    earlier = When(**{f"{column}__lt": bounds[middle]}, then=_bucket(column, bounds[: middle + 1], first))
+    return Case(earlier, default=_bucket(column, bounds[middle:], first + middle), output_field=IntegerField())
