@@ -25,6 +25,8 @@ MAKERS = {
     "llmcall": factories.make_llm_call,
     "message": factories.make_message,
     "metric": factories.make_metric,
+    "modelprice": factories.make_model_price,
+    "modelusage": factories.make_model_usage,
     "project": factories.make_project,
     "providerkey": factories.make_provider_key,
     "session": factories.make_session,
@@ -36,11 +38,12 @@ MAKERS = {
     "task": factories.make_task,
     "tokenusage": factories.make_token_usage,
     "toolcall": factories.make_tool_call,
+    "userusage": factories.make_user_usage,
     "userconfig": factories.make_user_config,
     "workflow": factories.make_workflow,
     "workflowrun": factories.make_workflow_run,
 }
-OWN_APPS = ("sessions_app", "history_app", "backups_app")
+OWN_APPS = ("sessions_app", "history_app", "analytics_app", "backups_app")
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OWN_MODELS = [model for model in MODELS if model._meta.app_label in OWN_APPS]
 

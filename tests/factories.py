@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from analytics_app.models import ModelPrice, ModelUsage, RollupState, UserUsage
 from backups_app.models import ImportFinding, ImportRun
 from history_app.models import (
     Arrival,
@@ -269,3 +270,23 @@ def make_search_block(**fields: Any) -> SearchBlock:
 def make_search_progress(**fields: Any) -> SearchProgress:
     """Make the row that says how far a table is indexed."""
     return SearchProgress.objects.create(**{"record_type": "message", **fields})
+
+
+def make_model_price(**fields: Any) -> ModelPrice:
+    """Make a project's own price of a model."""
+    return _owned(ModelPrice, fields, model=f"model-{_number()}", input_mtok=1, output_mtok=2)
+
+
+def make_model_usage(**fields: Any) -> ModelUsage:
+    """Make an empty hour of a model."""
+    return _owned(ModelUsage, fields, start=NOW, grain="h", cost=0, model=f"model-{_number()}")
+
+
+def make_user_usage(**fields: Any) -> UserUsage:
+    """Make an empty hour of a user."""
+    return _owned(UserUsage, fields, start=NOW, grain="h", cost=0, user_id=f"user-{_number()}")
+
+
+def make_rollup_state(**fields: Any) -> RollupState:
+    """Make the row that says how far a roll-up has come."""
+    return RollupState.objects.create(**{"name": f"state-{_number()}", **fields})

@@ -82,12 +82,18 @@ BREAKS = {
     "message_sequence_positive": _once(factories.make_message, sequence=0),
     "metric_record_once": _twice(factories.make_metric, session=factories.make_session, record_id="same"),
     "metric_type_not_empty": _once(factories.make_metric, metric_type=""),
+    "model_price_model_not_empty": _once(factories.make_model_price, model=""),
+    "model_price_not_negative": _once(factories.make_model_price, input_mtok=-1),
+    "model_price_once_per_moment": _twice(factories.make_model_price, model="same", valid_from=NOW),
+    "model_usage_grain_known": _once(factories.make_model_usage, grain="x"),
+    "model_usage_once_per_period": _twice(factories.make_model_usage, model="same"),
     "provider_key_once_per_user": _twice(
         factories.make_provider_key, user_config=factories.make_user_config, provider="same"
     ),
     "provider_not_empty": _once(factories.make_provider_key, provider=""),
     "residency_fence_positive": _once(factories.make_residency, fence=0),
     "residency_heartbeat_after_start": _once(factories.make_residency, resident_since=NOW, heartbeat_at=EARLIER),
+    "rollup_watermark_not_negative": _once(factories.make_rollup_state, watermark=-1),
     "run_finished_after_start": _once(factories.make_workflow_run, started_at=NOW, finished_at=EARLIER),
     "run_id_not_empty": _once(factories.make_workflow_run, run_id=""),
     "run_id_once_per_project": _twice(factories.make_workflow_run, run_id="same"),
@@ -122,6 +128,8 @@ BREAKS = {
     "user_config_id_not_empty": _once(factories.make_user_config, user_id=""),
     "user_config_once_per_project": _twice(factories.make_user_config, user_id="same"),
     "user_config_version_positive": _once(factories.make_user_config, version=0),
+    "user_usage_grain_known": _once(factories.make_user_usage, grain="x"),
+    "user_usage_once_per_period": _twice(factories.make_user_usage, user_id="same"),
     "workflow_id_not_empty": _once(factories.make_workflow, workflow_id=""),
     "workflow_id_once_per_project": _twice(factories.make_workflow, workflow_id="same"),
 }

@@ -1,5 +1,7 @@
 """A project's own prices of models; where it has none, the public ones hold."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -12,7 +14,7 @@ from sessions_app.models import Project
 DIGITS, PLACES = 15, 8
 
 
-def _price(name: str, *, required: bool = False) -> "models.DecimalField[object, object]":
+def _price(name: Any, *, required: bool = False) -> "models.DecimalField[Any, Any]":
     return models.DecimalField(name, max_digits=DIGITS, decimal_places=PLACES, null=not required, blank=not required)
 
 

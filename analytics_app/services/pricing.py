@@ -14,7 +14,8 @@ def usage_price(project_id: int, usage: TokenUsageDraft) -> Price | None:
     """
     if not usage.model:
         return None
-    asked = {"provider": usage.provider, "model": usage.model, "at": usage.timestamp}
-    rates = own_rates(project_id=project_id, **asked) or public_rates(**asked)
+    provider, model, at = usage.provider, usage.model, usage.timestamp
+    own = own_rates(project_id=project_id, provider=provider, model=model, at=at)
+    rates = own or public_rates(provider=provider, model=model, at=at)
     amount = rates.cost(usage) if rates else None
     return None if rates is None or amount is None else Price(amount, rates.source)

@@ -70,6 +70,16 @@ _NAVIGATION = [
         ],
     },
     {
+        "title": _("Sums"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _item(_("Model prices"), "sell", "analytics_app.modelprice"),
+            _item(_("Usage by model"), "bar_chart", "analytics_app.modelusage"),
+            _item(_("Usage by user"), "group", "analytics_app.userusage"),
+        ],
+    },
+    {
         "title": _("Keeping"),
         "separator": True,
         "collapsible": True,

@@ -7,7 +7,7 @@ import config.shared.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("history_app", "0002_search_index"),
+        ("history_app", "0003_pending_calls"),
     ]
 
     operations = [
