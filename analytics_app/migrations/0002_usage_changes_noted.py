@@ -110,6 +110,6 @@ class Migration(migrations.Migration):
     # MariaDB cannot roll back such statements; running them again does no harm.
     atomic = False
 
-    dependencies = [("analytics_app", "0001_prices_and_rollups"), ("history_app", "0004_usage_price_source")]
+    dependencies = [("analytics_app", "0001_prices_and_rollups"), ("history_app", "0005_usage_price_source")]
 
     operations = [migrations.RunPython(note_changes, forget_changes)]

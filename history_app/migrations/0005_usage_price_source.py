@@ -7,7 +7,7 @@ import config.shared.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("history_app", "0003_pending_calls"),
+        ("history_app", "0004_arrivals"),
     ]
 
     operations = [
