@@ -5,6 +5,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure, and every run tries the same examples.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 

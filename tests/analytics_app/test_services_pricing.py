@@ -87,11 +87,11 @@ PRICED = [
 
 
 @given(
-    chosen=st.sampled_from(PRICED),
+    place=st.integers(0, len(PRICED) - 1),
     tokens=st.tuples(st.integers(0, 3_000_000), st.integers(0, 10**5), st.floats(0, 1), st.floats(0, 1)),
 )
-def test_our_arithmetic_is_that_of_the_price_list(chosen, tokens):
-    provider, model = chosen
+def test_our_arithmetic_is_that_of_the_price_list(place, tokens):
+    provider, model = PRICED[place]
     prompt, completion, part, of_rest = tokens
     read = int(prompt * part)
     written = int((prompt - read) * of_rest)
