@@ -8,7 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from history_app.models import SearchBlock, SearchProgress
-from history_app.services.search_index import filling, settled
+from history_app.services import settled
+from history_app.services.search_index import filling
 from tests.history_app.records import record, write
 
 pytestmark = pytest.mark.django_db
