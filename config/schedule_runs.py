@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django_celery_beat.models import PeriodicTask
 
 from config.shared.callers import SYSTEM, Caller
-from config.slots import Slot
+from config.slots import Slot, next_slot
 from sessions_app.models import Job
 from sessions_app.services.jobs import job_enqueue, job_enqueue_once
 
@@ -57,6 +57,12 @@ def canary_last(*, now: datetime) -> Canary:
         return Canary(row.finished_at, row.woken, row.created_at)
     entry = PeriodicTask.objects.filter(task=CANARY).order_by("date_changed").first()
     return Canary(None, True, entry.date_changed if entry else now)
+
+
+def entry_next_run(row: PeriodicTask, now: datetime) -> datetime | None:
+    """Return when the entry has its next slot, or None where it has none (or follows the sun)."""
+    slot = next_slot(row.schedule, now)
+    return slot.at if slot else None
 
 
 def entry_run_now(*, row: PeriodicTask, caller: Caller, now: datetime) -> Job:

@@ -1,13 +1,15 @@
 """Reads that are not rows of one model: callers, one session by its id, and what the status page counts."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Max, Q, Sum
 
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, NotFound
-from sessions_app.models import ApiKey, Session, SessionCount, SessionDeletion
+from sessions_app.models import ApiKey, Job, Session, SessionCount, SessionDeletion
 
 
 def caller_of_key(key: ApiKey) -> Caller:
@@ -54,3 +56,20 @@ def session_counts(*, caller: Caller, now: datetime) -> dict[str, Any]:
         "by_status": by_status,
         "expired": by_status[Session.Status.EXPIRED] + sessions.expired_at(now).count(),
     }
+
+
+@dataclass(frozen=True)
+class KindRuns:
+    """What became of the jobs of one kind that are kept: the last one, and how many failed or were parked."""
+
+    last: Job
+    failures: int
+
+
+def kind_runs(*, kinds: Collection[str]) -> dict[str, KindRuns]:
+    """Return by kind what became of its jobs; kinds without any are left out. Two questions."""
+    failed = Q(state__in=[Job.State.FAILED, Job.State.PARKED])
+    jobs = Job.objects.filter(kind__in=kinds).order_by().values("kind")
+    counted = list(jobs.annotate(last=Max("pk"), failures=Count("pk", filter=failed)))
+    rows = Job.objects.in_bulk([each["last"] for each in counted])
+    return {each["kind"]: KindRuns(rows[each["last"]], each["failures"]) for each in counted if each["last"] in rows}

@@ -8,3 +8,7 @@ AGENTLEDGER_ANSWER_ONCE_FUNCTION = "sessions_app.services.idempotency.answer_onc
 AGENTLEDGER_USAGE_STATS_FUNCTION = "history_app.selectors.users.usage_stats_of_user"
 # (job id): tells the workers, after a commit, that there is a job; losing it loses nothing.
 AGENTLEDGER_WAKE_FUNCTION: str | None = "config.waking.wake"
+# (PeriodicTask, now) -> datetime | None: when a scheduled entry runs next.
+AGENTLEDGER_NEXT_RUN_FUNCTION = "config.schedule_runs.entry_next_run"
+# (row, caller, now) -> Job: runs a scheduled entry at once.
+AGENTLEDGER_RUN_NOW_FUNCTION = "config.schedule_runs.entry_run_now"

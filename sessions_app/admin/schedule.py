@@ -1,34 +1,64 @@
-"""Admin of the scheduled jobs: to look at, switch off and on, and run at another time."""
+"""Admin of the scheduled jobs: how their runs went, to switch off and on, to run at another time, and to run now."""
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.html import format_html
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import ClockedScheduleAdmin as BeatClockedAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatTaskAdmin
-from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
+from django_celery_beat.admin import PeriodicTaskForm
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
 
+from config.shared.admin.badges import STATUS_COLOURS, status_label
 from config.shared.admin.base import LedgerModelAdmin
+from config.shared.admin.callers import caller_of_staff
+from config.shared.admin.lists import LedgerChangeList
+from config.shared.admin.shown import EMPTY
+from config.shared.jobs import job_kinds
 from sessions_app.admin.base import StaffEdited
+from sessions_app.models import Job
+from sessions_app.selectors import kind_runs
 
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule):
     admin.site.unregister(_model)
 
 
-class TaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
-    """The list of jobs that the code offers, in Unfold's clothes."""
-
-
 class ScheduledJobForm(PeriodicTaskForm):
-    """The form of a scheduled job, in Unfold's clothes."""
+    """The form of a scheduled job: its kind is one that the code knows."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["task"].widget = UnfoldAdminTextInputWidget()
-        self.fields["regtask"].widget = TaskSelect()
+        current = self.instance.task
+        names = [kind.name for kind in job_kinds()]
+        kinds = [(name, name) for name in ([] if current in {"", *names} else [current]) + names]
+        self.initial["regtask"] = current
+        self.fields["regtask"] = forms.ChoiceField(
+            label=_("kind"), choices=kinds, required=False, widget=UnfoldAdminSelectWidget()
+        )
+        self.fields["task"].widget = forms.HiddenInput()
+
+
+class ScheduleChangeList(LedgerChangeList):
+    """The list with the runs of its jobs beside them, found by two questions however long it is."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the rows, and then what became of their jobs."""
+        super().get_results(request)
+        found = kind_runs(kinds=[row.task for row in self.result_list])
+        for row in self.result_list:
+            row.runs = found.get(row.task)
 
 
 class ScheduleAdmin(StaffEdited, LedgerModelAdmin):
@@ -46,11 +76,61 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
     form = ScheduledJobForm
     date_hierarchy = None
     ordering = ("name",)
-    list_display = ("name", "enabled", "scheduler", "last_run_at", "total_run_count")
+    list_display = ("shown_name", "enabled", "scheduler", "shown_state", "last", "duration", "failures", "next")
     list_filter = ("enabled",)
     search_fields = ("name", "task")
     search_help_text = _("Part of a name")
-    actions = ("enable_tasks", "disable_tasks")
+    actions = ("enable_tasks", "disable_tasks", "run_tasks")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LedgerChangeList]:
+        return ScheduleChangeList
+
+    @display(description=_("name"), ordering="name")
+    def shown_name(self, row: PeriodicTask) -> str:
+        """The name, and below it what the job does."""
+        return format_html('{}<br><span class="ledger-note">{}</span>', row.name, row.description)
+
+    @display(description=_("last result"), label=STATUS_COLOURS)
+    def shown_state(self, row: PeriodicTask) -> Any:
+        """How the last run ended, or that it is at work."""
+        return status_label(row.runs.last, "state") if row.runs else None
+
+    @display(description=_("last run"))
+    def last(self, row: PeriodicTask) -> str:
+        """When the last run began, with a link to its job."""
+        if not row.runs:
+            return EMPTY
+        job: Job = row.runs.last
+        when = timezone.localtime(job.started_at or job.created_at)
+        link = reverse("admin:sessions_app_job_change", args=[job.pk])
+        return format_html('<a href="{}" class="text-link">{}</a>', link, localize(when))
+
+    @display(description=_("seconds"))
+    def duration(self, row: PeriodicTask) -> str:
+        """How long the last run took."""
+        seconds = row.runs.last.seconds if row.runs else None
+        return EMPTY if seconds is None else f"{seconds:.2f}"
+
+    @display(description=_("failures"))
+    def failures(self, row: PeriodicTask) -> int:
+        """How many of the runs that are kept failed or were parked."""
+        return row.runs.failures if row.runs else 0
+
+    @display(description=_("next run"))
+    def next(self, row: PeriodicTask) -> str:
+        """When the next slot is."""
+        if not row.enabled:
+            return EMPTY
+        at = import_string(settings.AGENTLEDGER_NEXT_RUN_FUNCTION)(row, timezone.now())
+        return EMPTY if at is None else localize(timezone.localtime(at))
+
+    @admin.action(description=_("Run the chosen jobs now"), permissions=["change"])
+    def run_tasks(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Ask for a run of each, beside its slots."""
+        run_now = import_string(settings.AGENTLEDGER_RUN_NOW_FUNCTION)
+        for row in queryset:
+            run_now(row=row, caller=caller_of_staff(request), now=timezone.now())
+        self.message_user(request, _("They run now; see the jobs."), messages.SUCCESS)
 
 
 @admin.register(IntervalSchedule)

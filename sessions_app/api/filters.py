@@ -11,6 +11,7 @@ from sessions_app.models import (
     ApiKey,
     AuditEntry,
     Document,
+    Job,
     KnowledgeSource,
     Session,
     SessionLabel,
@@ -119,6 +120,19 @@ class TrueFalseFilter(django_filters.ChoiceFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, choices=[("true", "true"), ("false", "false")], **kwargs)
+
+
+class JobFilterSet(LedgerFilterSet):
+    """Jobs of a kind, in a state, asked for in a period."""
+
+    kind = TextFilter()
+    state = django_filters.ChoiceFilter(choices=Job.State.choices)
+    created_after = InstantFilter(field_name="created_at", lookup_expr="gte")
+    created_before = InstantFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Job
+        fields: tuple[str, ...] = ()
 
 
 class KnowledgeSourceFilterSet(LedgerFilterSet):

@@ -7,6 +7,7 @@ from django.urls import re_path
 from config.shared.api.routers import ANY_ID, LedgerRouter
 from sessions_app.api.views.access import ApiKeyViewSet, AuditLogViewSet, ProjectViewSet
 from sessions_app.api.views.configuration import ConfigViewSet, UserConfigViewSet
+from sessions_app.api.views.jobs import JobViewSet
 from sessions_app.api.views.knowledge import DocumentViewSet, KnowledgeSourceViewSet
 from sessions_app.api.views.sessions import CheckpointViewSet, SessionViewSet
 from sessions_app.api.views.workflows import WorkflowRunViewSet, WorkflowViewSet
@@ -20,6 +21,7 @@ router.register("workflow-runs", WorkflowRunViewSet, basename="workflow-run")
 router.register("knowledge-sources", KnowledgeSourceViewSet, basename="knowledge-source")
 router.register("user-configs", UserConfigViewSet, basename="user-config")
 router.register("configs", ConfigViewSet, basename="config")
+router.register("jobs", JobViewSet, basename="job")
 router.register("api-keys", ApiKeyViewSet, basename="api-key")
 router.register("audit-log", AuditLogViewSet, basename="audit-entry")
 router.register("projects", ProjectViewSet, basename="project")

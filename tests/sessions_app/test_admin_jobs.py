@@ -1,0 +1,87 @@
+"""The admin of jobs and of the schedule: how runs went, and to stop, retry and start them."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django_celery_beat.models import PeriodicTask
+
+from config.schedule_sync import schedule_synchronise
+from sessions_app.models import Job
+from tests.admin_rows import form_of, page
+from tests.factories import NOW, make_job
+
+pytestmark = pytest.mark.django_db
+
+SCHEDULE = reverse("admin:django_celery_beat_periodictask_changelist")
+JOBS = reverse("admin:sessions_app_job_changelist")
+
+
+def act(client, address: str, action: str, *rows):
+    return client.post(address, {"action": action, "_selected_action": [row.pk for row in rows]}, follow=True)
+
+
+def test_the_schedule_shows_last_and_next_run_with_result_duration_and_failures(staff_admin):
+    schedule_synchronise()
+    over = {"due_at": None, "started_at": NOW, "finished_at": NOW + timedelta(seconds=1.5)}
+    make_job(kind="events.prune", state="parked", **over)
+    make_job(kind="events.prune", state="succeeded", **over)
+    text = staff_admin.get(SCHEDULE).text
+    assert "events-prune" in text
+    assert "succeeded" in text
+    assert "1.50" in text
+    row = next(part for part in text.split("<tr") if "events-prune" in part)
+    assert ">1<" in "".join(row.split())
+    assert ":17" in row
+
+
+def test_the_schedule_asks_the_same_number_of_questions_however_long_it_is(staff_admin, django_assert_max_num_queries):
+    schedule_synchronise()
+    for kind in ("events.prune", "jobs.prune", "answers.prune", "system.canary"):
+        make_job(kind=kind)
+    staff_admin.get(SCHEDULE)
+    with django_assert_max_num_queries(12):
+        assert staff_admin.get(SCHEDULE).status_code == 200
+
+
+def test_staff_run_a_scheduled_job_now(staff_admin):
+    schedule_synchronise()
+    row = PeriodicTask.objects.get(name="jobs-prune")
+    assert "They run now" in act(staff_admin, SCHEDULE, "run_tasks", row).text
+    made = Job.objects.get(kind="jobs.prune")
+    assert (made.state, made.slot, made.asked_by) == ("queued", None, "staff: staff_admin")
+
+
+def test_the_form_of_a_scheduled_job_keeps_its_kind(staff_admin):
+    schedule_synchronise()
+    row = PeriodicTask.objects.get(name="jobs-prune")
+    address = page(row, "change")
+    assert staff_admin.post(address, form_of(staff_admin, address)).status_code == 302
+    row.refresh_from_db()
+    assert (row.task, row.enabled) == ("jobs.prune", True)
+
+
+def test_staff_stop_jobs_and_have_them_tried_again(staff_admin):
+    waiting, over = make_job(), make_job(state="succeeded", due_at=None, finished_at=NOW)
+    text = act(staff_admin, JOBS, "cancel_jobs", waiting, over).text
+    assert "1 job." in text
+    assert "1 job is not in a state for this." in text
+    waiting.refresh_from_db()
+    assert waiting.state == "cancelled"
+    act(staff_admin, JOBS, "retry_jobs", waiting)
+    waiting.refresh_from_db()
+    assert waiting.state == "queued"
+
+
+def test_an_analyst_looks_and_does_nothing(analyst):
+    job = make_job()
+    assert analyst.get(page(job, "change")).status_code == 200
+    act(analyst, JOBS, "cancel_jobs", job)
+    job.refresh_from_db()
+    assert job.state == "queued"
+
+
+def test_progress_is_a_bar(staff_admin):
+    job = make_job(state="running", attempts=1, progress_done=3, progress_total=9, progress_text="tables")
+    for address in (JOBS, page(job, "change")):
+        assert '<progress max="9" value="3">' in staff_admin.get(address).text
