@@ -52,10 +52,11 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = not EMBEDDED_BROKER
 # The worker waits for a broker that is away for as long as it takes; its sweep runs jobs meanwhile.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 4
+# Installations that share a broker need names of their own.
+CELERY_TASK_DEFAULT_QUEUE = env.str("JOB_QUEUE", default="agentledger")
 if CELERY_BROKER_URL.startswith("amqp"):
     # Replicated and on disk, so that a node of the cluster may be lost.
     CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
-    CELERY_TASK_DEFAULT_QUEUE = "agentledger"
 # What a worker prints goes through the same structured log as everything else.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False

@@ -10,6 +10,7 @@ from sessions_app.models import Event
 from sessions_app.services.drafts import SessionDraft
 from sessions_app.services.events import event_record, events_prune
 from sessions_app.services.expiry import sessions_mark_expired
+from sessions_app.services.jobs import job_enqueue, job_run
 from sessions_app.services.residency import agent_heartbeat, agent_release
 from sessions_app.services.session_batches import sessions_write
 from sessions_app.services.sessions import session_create, session_delete, session_save, session_update
@@ -43,6 +44,17 @@ def test_sessions_that_expire_are_told_once():
     assert sessions_mark_expired(now=later, batch=2) == 3
     assert sessions_mark_expired(now=later) == 0
     assert sorted(told()) == [("session.expired", f"s{number}") for number in range(3)]
+
+
+def test_agents_that_were_silent_are_told_as_released(project):
+    for number in range(3):
+        session = make_session(session_id=f"s{number}", status="active")
+        agent_heartbeat(session=session, agent_id="a", host="h", now=NOW)
+    job = job_enqueue(kind="agents.release_idle", now=NOW)
+    assert job_run(job_id=job.pk, clock=lambda: NOW + timedelta(days=1)) == "succeeded"
+    job.refresh_from_db()
+    assert job.result == {"released": 3}
+    assert sorted(told()) == [("session.released", f"s{number}") for number in range(3)]
 
 
 def test_what_is_undone_is_not_told(project):
