@@ -69,7 +69,8 @@ def _wrk(target: Target, seconds: float, folder: Path) -> Rate:
     script.write_text(_SCRIPT)
     bodies.write_text("\n".join(target.bodies) + "\n")
     address = f"http://127.0.0.1:{target.port}"
-    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", "-s", str(script), address, "--"]
+    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "60s", "--latency", "-s", str(script)]
+    command += [address, "--"]
     command += [str(bodies), target.path, _stamp(), *([f"Bearer {target.token}"] if target.token else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = done.stdout
