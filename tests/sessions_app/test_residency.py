@@ -7,10 +7,12 @@ from uuid import uuid4
 
 import pytest
 import redis
+from django.urls import reverse
+from django.utils import timezone
 
 from config.shared.callers import SYSTEM
 from config.shared.errors import FencedOff, NotFound
-from sessions_app.models import Session, SessionActivity
+from sessions_app.models import AuditEntry, Session, SessionActivity
 from sessions_app.services.drafts import StateDraft
 from sessions_app.services.residency import agent_heartbeat, agent_release, agents_release_idle, residencies_newest
 from sessions_app.services.sessions import session_delete
@@ -235,3 +237,19 @@ def test_while_redis_is_gone_residency_says_so_and_all_else_goes_on(owner, setti
             assert answer["Retry-After"] == "5"
         assert owner.get("/api/sessions/s1/").status_code == 200
         assert owner.put("/api/sessions/s1/state/", {}).status_code == 201
+
+
+def test_staff_see_who_is_in_memory_and_release_an_agent(store, staff_admin, analyst, settings, project):
+    session = make_session(session_id="held")
+    agent_heartbeat(session=session, agent_id="agent-7", host="worker-1", now=timezone.now())
+    address = reverse("admin:sessions_app_agentresidency_changelist")
+    for browser in (staff_admin, analyst):
+        assert "agent-7" in browser.get(address).content.decode()
+    chosen = {"session": [session.pk], "action": "delete_selected", "_selected_action": [session.pk], "post": "yes"}
+    analyst.post(address, chosen)
+    assert "agent-7" in staff_admin.get(address).content.decode()
+    assert staff_admin.post(address, chosen).status_code == 302
+    assert "agent-7" not in staff_admin.get(address, {"all": ""}).content.decode()
+    assert AuditEntry.objects.latest("number").action == "agent_residency.delete"
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    assert "is away" in staff_admin.get(address).content.decode()
