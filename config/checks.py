@@ -58,3 +58,12 @@ def broker_is_a_server(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Set REDIS_URL or CELERY_BROKER_URL."
     return [CheckWarning("The embedded broker is used with a database server.", hint=hint, id="agentledger.W001")]
+
+
+@register(OWN)
+def document_backends_are_known(**_: Any) -> list[CheckMessage]:
+    """A namespace on a backend that nobody knows would fail at its first document."""
+    from sessions_app.services.documents.backends import backend_faults
+
+    hint = "DOCUMENT_BACKENDS names database, redis, files, or what a package brings as agentledger.document_backends."
+    return [Error(fault, hint=hint, id="agentledger.E010") for fault in backend_faults()]

@@ -92,6 +92,13 @@ SCHEDULE = (
         every_setting="SEARCH_FILL_INTERVAL",
         expires=60,
     ),
+    ScheduledJob(
+        name="documents-prune",
+        job="documents.prune",
+        description="Removes documents whose time to live has passed.",
+        cron="37 * * * *",
+        expires=3000,
+    ),
 )
 
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from config.shared.jobs import JobRun, job
 from sessions_app.services.deletion import sessions_purge
+from sessions_app.services.documents import documents_prune
 from sessions_app.services.events import events_prune
 from sessions_app.services.expiry import sessions_mark_expired
 from sessions_app.services.external_deletions import external_deletions_run
@@ -48,6 +49,12 @@ def delete_elsewhere(run: JobRun) -> dict[str, int]:
 def prune_answers(run: JobRun) -> dict[str, int]:
     """Forget the answers to writes that are too old to be retried."""
     return {"forgotten": kept_answers_prune(now=run.now)}
+
+
+@job("documents.prune", keep_hours=24)
+def prune_ended_documents(run: JobRun) -> dict[str, int]:
+    """Remove documents whose time to live has passed."""
+    return {"removed": documents_prune(now=run.now)}
 
 
 @job("jobs.prune")

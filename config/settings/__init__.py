@@ -6,6 +6,7 @@ from config.settings.api import *
 from config.settings.apps import *
 from config.settings.connectors import *
 from config.settings.databases import *
+from config.settings.documents import *
 from config.settings.functions import *
 from config.settings.jobs import *
 from config.settings.limits import *

@@ -70,3 +70,11 @@ class Unavailable(LedgerError):
     def __init__(self, detail: str, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class StorageError(LedgerError):
+    """A store could not do what was asked (document 004)."""
+
+
+class StorageNotFoundError(StorageError, NotFound):
+    """What was to be changed or deleted is not in the store (document 004)."""

@@ -18,6 +18,7 @@ from config.shared.callers import Caller
 from config.shared.querysets import starts_with
 from sessions_app.admin.base import StaffEdited
 from sessions_app.models import Document, KnowledgeSource
+from sessions_app.services.documents import safe_key, safe_namespace
 from sessions_app.services.knowledge import (
     knowledge_source_create,
     knowledge_source_delete,
@@ -74,7 +75,7 @@ class KnowledgeSourceAdmin(LedgerModelAdmin):
 
 @admin.register(Document)
 class DocumentAdmin(StaffEdited, LedgerModelAdmin):
-    """Namespaced JSON values with a time to live."""
+    """Namespaced JSON values with a time to live: those in the database, not those that settings put elsewhere."""
 
     form = VersionedForm
     ordering = ("-pk",)
@@ -99,3 +100,8 @@ class DocumentAdmin(StaffEdited, LedgerModelAdmin):
         if not slash:
             return super().get_search_results(request, queryset, search_term)
         return queryset.filter(starts_with("key", beginning), namespace=namespace), False
+
+    def row_create(self, row: Document, caller: Caller) -> Document:
+        """Keep to the rule for keys, which holds on every backend."""
+        row.namespace, row.key = safe_namespace(row.namespace), safe_key(row.key)
+        return super().row_create(row, caller)

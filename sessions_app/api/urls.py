@@ -7,8 +7,9 @@ from django.urls import re_path
 from config.shared.api.routers import ANY_ID, LedgerRouter
 from sessions_app.api.views.access import ApiKeyViewSet, AuditLogViewSet, ProjectViewSet
 from sessions_app.api.views.configuration import ConfigViewSet, UserConfigViewSet
+from sessions_app.api.views.documents import DocumentViewSet
 from sessions_app.api.views.jobs import JobViewSet
-from sessions_app.api.views.knowledge import DocumentViewSet, KnowledgeSourceViewSet
+from sessions_app.api.views.knowledge import KnowledgeSourceViewSet
 from sessions_app.api.views.sessions import CheckpointViewSet, SessionViewSet
 from sessions_app.api.views.workflows import WorkflowRunViewSet, WorkflowViewSet
 
@@ -30,6 +31,9 @@ _DOCUMENT: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "parti
 
 urlpatterns: list[Any] = [
     *router.urls,
+    re_path(
+        r"^documents/transaction/?$", DocumentViewSet.as_view({"post": "transaction"}), name="document-transaction"
+    ),
     re_path(r"^documents/(?P<namespace>[^/\x00]+)/?$", DocumentViewSet.as_view({"get": "list"}), name="document-list"),
     re_path(
         rf"^documents/(?P<namespace>[^/\x00]+)/(?P<key>{ANY_ID})/?$",

@@ -98,6 +98,10 @@ class Document(models.Model):
             models.CheckConstraint(condition=~Q(namespace="") & ~Q(key=""), name="document_key_not_empty"),
             models.CheckConstraint(condition=Q(version__gte=1), name="document_version_positive"),
         ]
+        indexes = [
+            # The prune of those whose time has run out.
+            models.Index(fields=["expires_at"], name="document_by_end", condition=Q(expires_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.key}"

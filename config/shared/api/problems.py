@@ -29,6 +29,7 @@ STATUS_OF: dict[type[Exception], HTTPStatus] = {
     ledger.Conflict: HTTPStatus.CONFLICT,
     ledger.StaleVersion: HTTPStatus.PRECONDITION_FAILED,
     ledger.VersionRequired: HTTPStatus.PRECONDITION_REQUIRED,
+    ledger.StorageError: HTTPStatus.BAD_REQUEST,
     ledger.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ledger.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestDataTooBig: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
