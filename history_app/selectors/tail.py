@@ -139,10 +139,10 @@ def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def revisions(session_pks: Collection[int]) -> dict[int, int]:
-    """Return the revision of each of these sessions that is still there: it moves on with every new record."""
+    """Return the revision of each of these sessions that is not deleted: it moves on with every new record."""
     found: dict[int, int] = {}
     ordered = sorted(session_pks)
     for start in range(0, len(ordered), IDS_PER_QUERY):
-        rows = Session.objects.filter(pk__in=ordered[start : start + IDS_PER_QUERY])
+        rows = Session.objects.kept().filter(pk__in=ordered[start : start + IDS_PER_QUERY])
         found |= {pk: revision or 0 for pk, revision in rows.values_list("pk", "activity__revision")}
     return found

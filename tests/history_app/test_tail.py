@@ -12,6 +12,8 @@ from history_app.selectors.tail_position import Position
 from history_app.services.edits import fact_delete
 from history_app.services.recording import message_append, tool_call_save
 from sessions_app.models import Session, SessionActivity
+from sessions_app.services import deletion
+from sessions_app.services.sessions import session_delete
 from tests.factories import make_session
 from tests.history_app.records import record, write
 
@@ -188,6 +190,14 @@ def test_the_revision_moves_with_every_new_record_and_with_nothing_else(project,
     Message.objects.all().delete()
     Session.objects.filter(pk=session.pk).delete()
     assert revision() is None
+
+
+def test_a_session_whose_rows_are_still_being_removed_is_gone(project, session, now, monkeypatch):
+    write(project, [record("message", f"m-{n}") for n in range(3)], now)
+    monkeypatch.setattr(deletion, "BATCH", 1)
+    session_delete(session=session, caller=SYSTEM, now=now)
+    assert Session.objects.filter(pk=session.pk).exists()
+    assert revisions([session.pk]) == {}
 
 
 def test_a_page_takes_a_fixed_number_of_queries(project, session, now, django_assert_num_queries):
