@@ -99,6 +99,13 @@ SCHEDULE = (
         cron="37 * * * *",
         expires=3000,
     ),
+    ScheduledJob(
+        name="usage-roll-up",
+        job="usage.roll_up",
+        description="Adds token usage to the roll-ups by hour and day, which are filled behind the recording.",
+        every_setting="ROLLUP_INTERVAL",
+        expires=60,
+    ),
 )
 
 

@@ -21,5 +21,7 @@ CLEANUP_INTERVAL = env.int("CLEANUP_INTERVAL", default=300)
 
 EVENT_CONNECTIONS = env.int("EVENT_CONNECTIONS", default=16)
 EVENT_HEARTBEAT = env.float("EVENT_HEARTBEAT", default=15.0)
+# How often token usage is rolled up (s); 0: never, and every figure is read from the facts.
+ROLLUP_INTERVAL = env.int("ROLLUP_INTERVAL", default=60)
 # Seconds between two runs of the job that fills the search index.
 SEARCH_FILL_INTERVAL = env.int("SEARCH_FILL_INTERVAL", default=10)

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics_app.api.serializers import OverviewSerializer
+from analytics_app.api.serializers.overview import OverviewSerializer
 from analytics_app.selectors.overview import MOST_DAYS, overview
 from config.shared.api.viewsets import LedgerViewSet
 from config.shared.errors import InvalidInput

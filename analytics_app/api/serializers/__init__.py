@@ -1,0 +1,1 @@
+"""What the API shows of sums, one module a topic."""
