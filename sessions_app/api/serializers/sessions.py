@@ -75,6 +75,44 @@ class SessionSerializer(LedgerSerializer):
         masked_fields = ("context",)
 
 
+class BatchSessionSerializer(SessionSerializer):
+    """One session of a batch, which names itself."""
+
+    session_id = TextValue(max_length=ID_LENGTH)
+
+
+class SessionBatchSerializer(StrictInput):
+    """Sessions to be saved, all or none."""
+
+    sessions = BatchSessionSerializer(many=True)
+
+
+class SavedSessionSerializer(StrictInput):
+    """What became of one session of a batch."""
+
+    session_id = TextValue(source="session.session_id", read_only=True)
+    version = IntegerValue(source="session.version", read_only=True)
+    created = BooleanValue(read_only=True)
+
+
+class SavedBatchSerializer(StrictInput):
+    """What became of a batch, in its order."""
+
+    sessions = SavedSessionSerializer(many=True, read_only=True)
+
+
+class BatchDeleteSerializer(StrictInput):
+    """The sessions to be deleted, all or none."""
+
+    session_ids = serializers.ListField(child=TextValue(max_length=ID_LENGTH))
+
+
+class BatchDeletedSerializer(StrictInput):
+    """How many sessions were deleted."""
+
+    deleted = IntegerValue(read_only=True)
+
+
 class StateSerializer(LedgerSerializer):
     """One version of a session's state.
 

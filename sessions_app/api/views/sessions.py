@@ -24,15 +24,19 @@ from config.shared.api.viewsets import (
     SaveMixin,
     VersionedMixin,
 )
-from config.shared.errors import InvalidInput, NotFound
+from config.shared.errors import FieldError, InvalidInput, NotFound
 from config.shared.ids import uuid7
 from config.shared.versions import ABSENT
 from sessions_app.api.filters import CheckpointFilterSet, SessionFilterSet
 from sessions_app.api.serializers.sessions import (
+    BatchDeletedSerializer,
+    BatchDeleteSerializer,
     CleanupSerializer,
     HeartbeatSerializer,
     ResidencySerializer,
     RollbackSerializer,
+    SavedBatchSerializer,
+    SessionBatchSerializer,
     SessionSerializer,
     SessionStatusSerializer,
     StateSerializer,
@@ -47,6 +51,7 @@ from sessions_app.services.residency import (
     residencies_newest,
     residency_counts,
 )
+from sessions_app.services.session_store.batches import sessions_delete, sessions_save
 from sessions_app.services.sessions import session_create, session_delete, session_save, session_update
 from sessions_app.services.states import state_current, state_rollback, state_save, state_update
 
@@ -105,6 +110,29 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
         if self.request.method not in ("GET", "HEAD"):
             row = Session.objects.select_related("workflow", "activity").get(pk=row.pk)
         return super().answer(row, code)
+
+    @extend_schema(request=SessionBatchSerializer, responses={200: SavedBatchSerializer})
+    @action(detail=False, methods=["post"], url_path="batch", serializer_class=SessionBatchSerializer)
+    def batch(self, request: Request) -> Response:
+        """Create or replace many sessions, all or none; each as PUT on its address does."""
+        drafts = [SessionDraft(**emptied(values)) for values in self.validated()["sessions"]]
+        try:
+            saved = sessions_save(project_id=self.project_id, drafts=drafts, now=timezone.now())
+        except InvalidInput as error:
+            raise InvalidInput(
+                [FieldError(f"/sessions{each.pointer}", each.detail) for each in error.errors]
+            ) from error
+        return Response(SavedBatchSerializer({"sessions": saved}).data)
+
+    @extend_schema(request=BatchDeleteSerializer, responses={200: BatchDeletedSerializer})
+    @action(detail=False, methods=["post"], url_path="batch-delete", serializer_class=BatchDeleteSerializer)
+    def batch_delete(self, request: Request) -> Response:
+        """Delete many sessions with all that hangs on them, all or none. 404 names those that are not there."""
+        session_ids = self.validated()["session_ids"]
+        deleted = sessions_delete(
+            project_id=self.project_id, session_ids=session_ids, caller=self.caller, now=timezone.now()
+        )
+        return Response({"deleted": deleted})
 
     @extend_schema(responses=SessionStatusSerializer, parameters=[OpenApiParameter("detail", OpenApiTypes.BOOL)])
     @action(detail=False, url_path="status", filter_backends=[], pagination_class=None)
