@@ -51,6 +51,7 @@ from sessions_app.services.residency import (
     residencies_newest,
     residency_counts,
 )
+from sessions_app.services.session_cache import session_read
 from sessions_app.services.session_store.batches import sessions_delete, sessions_save
 from sessions_app.services.sessions import session_create, session_delete, session_save, session_update
 from sessions_app.services.states import state_current, state_rollback, state_save, state_update
@@ -80,6 +81,16 @@ class SessionViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, Save
         "last_activity_at": "activity__last_activity_at",
     }
     action_parameters = {"counts": ("detail",)}
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the session: its documents from the cache where that holds the version that is stored now."""
+        projects = self.caller.project_ids
+        if projects is None or len(projects) != 1:
+            return super().retrieve(request, *args, **kwargs)
+        session = session_read(project_id=next(iter(projects)), session_id=self.path_id)
+        if session is None:
+            raise NotFound
+        return self.answer(session)
 
     def perform_create(self, values: dict[str, Any]) -> Session:
         """Make the session of a POST."""

@@ -14,6 +14,7 @@ from config.shared.errors import InvalidInput
 from config.shared.retries import retried
 from sessions_app.models import Session, SessionLabel, SessionState
 from sessions_app.services.labels import label_text
+from sessions_app.services.session_cache import session_read
 from sessions_app.services.session_store.batches import sessions_delete, sessions_save
 from sessions_app.services.session_store.errors import StorageNotFoundError, storage_errors
 from sessions_app.services.session_store.shapes import Data, changes_of, data_of, draft_of
@@ -38,7 +39,7 @@ class StoreCalls:
     def get(self, session_id: str) -> dict[str, Any] | None:
         """Return the session's data, or None where there is none."""
         with storage_errors(f"get session {session_id}"):
-            session = self._find(session_id)
+            session = session_read(project_id=self.project_id, session_id=session_id)
             return None if session is None else data_of(session, state_current(session=session))
 
     def delete(self, session_id: str) -> None:
