@@ -17,6 +17,7 @@ SECTIONS = {
     "served": "Recording over HTTP",
     "reads": "Reading a session",
     "size": "Bytes on disk",
+    "comebacks": "Coming back to a session",
     "imports": "Bringing in an old store",
     "peers": "Peers at the same work",
     # Fills the store with a million messages, so it comes last.
