@@ -28,7 +28,8 @@ _LIVE = (
     "WHERE s.project_id = %s AND s.session_id = %s"
 )
 _COLUMNS = tuple(field.attname for field in Session._meta.concrete_fields)
-_ACTIVITY = ("session_id", "last_activity_at", "message_count")
+# In the order of the model's fields, as `from_db` reads them.
+_ACTIVITY = ("session_id", "message_count", "last_activity_at")
 
 
 def session_read(*, project_id: int, session_id: str) -> Session | None:
@@ -80,7 +81,7 @@ def _built(kept: tuple[list[Any], str | None], live: Any) -> Session:
     known = session._state.fields_cache
     known["workflow"] = Workflow(pk=live[3], workflow_id=workflow) if workflow is not None else None
     if live[5] is not None:
-        values = [live[0], _moment(live[5]), live[6]]
+        values = [live[0], live[6], _moment(live[5])]
         known["activity"] = SessionActivity.from_db(connection.alias, _ACTIVITY, values)
     return session
 
