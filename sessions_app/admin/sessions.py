@@ -19,6 +19,7 @@ from config.shared.admin.filters import exact_filter, period_filter
 from config.shared.admin.forms import VersionedForm
 from config.shared.callers import Caller
 from sessions_app.admin.base import ViewOnly
+from sessions_app.admin.state_versions import versions_page
 from sessions_app.models import Session, SessionActivity, SessionLabel
 from sessions_app.services.session_edits import session_add, session_edit
 from sessions_app.services.sessions import session_delete
@@ -110,7 +111,16 @@ class SessionAdmin(LedgerModelAdmin):
             self.admin_site.admin_view(self.conversation_view),
             name="sessions_app_session_conversation",
         )
-        return [conversation, *super().get_urls()]
+        states = path(
+            "<int:session_pk>/states/",
+            self.admin_site.admin_view(self.states_view),
+            name="sessions_app_session_states",
+        )
+        return [conversation, states, *super().get_urls()]
+
+    def states_view(self, request: HttpRequest, session_pk: int) -> HttpResponse:
+        """Show the versions of the session's state, and go back to one."""
+        return versions_page(request, self, session_pk)
 
     def conversation_view(self, request: HttpRequest, session_pk: int) -> HttpResponse:
         """Show the session as a conversation; the app that knows what was said provides the page."""
