@@ -16,6 +16,7 @@ from history_app.api.views.facts import (
     TokenUsageViewSet,
     ToolCallViewSet,
 )
+from history_app.api.views.forks import SessionForkViewSet
 from history_app.api.views.records import RecordsViewSet
 from history_app.api.views.restore import RestoreViewSet
 from history_app.api.views.searches import SearchViewSet
@@ -47,6 +48,7 @@ urlpatterns: list[Any] = [
     _of_session("restore", RestoreViewSet, get="retrieve"),
     _of_session("turn", TurnViewSet, post="create"),
     _of_session("timeline", SessionTimelineViewSet, get="timeline"),
+    _of_session("fork", SessionForkViewSet, post="fork"),
     _of_session("export", SessionExportViewSet, get="export"),
     _of_session("events", SessionEventsViewSet, get="events"),
     *[_of_session(name, SessionFiguresViewSet, get=name) for name in ("summary", "statistics", "performance")],

@@ -201,3 +201,15 @@ def test_an_empty_session_says_that_nothing_was_recorded(staff_admin):
 def test_the_list_of_sessions_leads_to_the_conversation(staff_admin):
     session = make_session()
     assert page(session, "conversation") in staff_admin.get("/admin/sessions_app/session/").content.decode()
+
+
+def test_the_page_links_to_the_sessions_files(staff_admin):
+    session = make_session(session_id="order 7/a")
+    make_message(session=session)
+    body = staff_admin.get(page(session, "conversation")).content.decode()
+    links = re.findall(r'href="(/api/sessions/[^"]+)"', body)
+    assert links == [
+        f"/api/sessions/order%207/a/export/?format={form}&amp;project=default" for form in ("json", "jsonl", "csv")
+    ]
+    answer = staff_admin.get(links[1].replace("&amp;", "&"))
+    assert b"".join(answer).count(b"\n") == 1

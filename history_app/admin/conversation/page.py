@@ -13,6 +13,9 @@ from history_app.admin.conversation.panel import counts_of, current_state, newes
 from history_app.admin.conversation.window import KINDS, Key, Kind, Window, window_after, window_before
 from sessions_app.models import Session
 
+# The forms of the file that the API writes of a session; the page links to them.
+EXPORT_FORMS = ("json", "jsonl", "csv")
+
 
 def conversation_page(request: HttpRequest, session_admin: Any, session_pk: int) -> HttpResponse:
     """Show one window of a session's conversation: the newest, or the one that the query names.
@@ -43,6 +46,7 @@ def _context(request: HttpRequest, session: Session) -> dict[str, Any]:
         "opts": Session._meta,
         "original": session,
         "session": session,
+        "export_forms": EXPORT_FORMS,
         "masked": masked,
         "window": window,
         "finds": finds_in(session, _visible_kinds(request), query) if query and not masked else None,
