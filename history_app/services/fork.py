@@ -13,7 +13,7 @@ from config.shared.copying import rows_copied
 from config.shared.errors import InvalidInput, NotFound
 from config.shared.ids import uuid7
 from config.shared.retries import retried
-from history_app.models import ErrorRecord, LLMCall, Message, Subtask, Task, ToolCall
+from history_app.models import Arrival, ErrorRecord, LLMCall, Message, Subtask, Task, ToolCall
 from history_app.services.storable import storable_id
 from sessions_app.models import Session, SessionState
 from sessions_app.services.audit import audit_record
@@ -148,6 +148,9 @@ def _copy(source: Session, target: Session, point: Point) -> dict[str, int]:
         "llm_calls": rows_copied(point.rows(LLMCall, source), session=owner, **_answers_up_to(point.moment)),
         "errors": rows_copied(point.rows(ErrorRecord, source), session=owner),
     }
+    # In which order halves of calls came; what a note is about may have been left out, and then it tells nothing.
+    notes = Arrival.objects.filter(session=source, record_type__in=["llm_request", "llm_response"]).order_by("pk")
+    rows_copied(notes, session=owner)
     found = Message.objects.filter(session=target).aggregate(last=Max("sequence"), count=Count("pk"))
     activity_set(session=target, last_sequence=found["last"] or 0, message_count=found["count"])
     return copied

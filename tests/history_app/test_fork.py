@@ -254,7 +254,7 @@ def test_an_empty_session_is_forked_too(owner, project):
 
 
 def test_a_fork_takes_as_many_statements_whatever_it_copies(owner, source, project, now, django_assert_num_queries):
-    with django_assert_num_queries(28) as few:
+    with django_assert_num_queries(29) as few:
         session_fork(session=source, caller=SYSTEM, now=now, message=1, checkpoint=1)
     records = [record("message", f"more-{n}") for n in range(500)]
     write(project, [*records, *[record("tool_call", f"call-{n}", task="task-1") for n in range(500)]], now)
