@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
 
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, NotFound
-from sessions_app.models import ApiKey, Job, Session, SessionCount, SessionDeletion
+from config.shared.fields import JSONTextField
+from sessions_app.models import ApiKey, ConfigVersion, Job, Session, SessionCount, SessionDeletion
 
 
 def caller_of_key(key: ApiKey) -> Caller:
@@ -73,3 +74,11 @@ def kind_runs(*, kinds: Collection[str]) -> dict[str, KindRuns]:
     counted = list(jobs.annotate(last=Max("pk"), failures=Count("pk", filter=failed)))
     rows = Job.objects.in_bulk([each["last"] for each in counted])
     return {each["kind"]: KindRuns(rows[each["last"]], each["failures"]) for each in counted if each["last"] in rows}
+
+
+def config_history(*, caller: Caller, key: str) -> QuerySet[ConfigVersion]:
+    """Return the changes of a setting, the newest first, each with the value that it replaced as `value_before`."""
+    same_key = ConfigVersion.objects.filter(project_id=OuterRef("project_id"), key=OuterRef("key"))
+    former = same_key.filter(version=OuterRef("version") - 1).values("value")
+    rows: QuerySet[ConfigVersion] = ConfigVersion.objects.visible_to(caller).filter(key=key)
+    return rows.annotate(value_before=Subquery(former, output_field=JSONTextField())).order_by("-version", "-id")

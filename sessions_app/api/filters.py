@@ -10,6 +10,7 @@ from config.shared.querysets import starts_with
 from sessions_app.models import (
     ApiKey,
     AuditEntry,
+    ConfigSnapshot,
     Document,
     Job,
     KnowledgeSource,
@@ -164,6 +165,16 @@ class ConfigFilterSet(LedgerFilterSet):
 
     class Meta:
         model = SystemConfig
+        fields: tuple[str, ...] = ()
+
+
+class ConfigSnapshotFilterSet(LedgerFilterSet):
+    """Snapshots by the beginning of their name."""
+
+    prefix = PrefixFilter(field_name="name")
+
+    class Meta:
+        model = ConfigSnapshot
         fields: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ from django.urls import re_path
 
 from config.shared.api.routers import ANY_ID, LedgerRouter
 from sessions_app.api.views.access import ApiKeyViewSet, AuditLogViewSet, ProjectViewSet
-from sessions_app.api.views.configuration import ConfigViewSet, UserConfigViewSet
+from sessions_app.api.views.configuration import ConfigSnapshotViewSet, ConfigViewSet, UserConfigViewSet
 from sessions_app.api.views.documents import DocumentViewSet
 from sessions_app.api.views.jobs import JobViewSet
 from sessions_app.api.views.knowledge import KnowledgeSourceViewSet
@@ -21,6 +21,7 @@ router.register("workflows", WorkflowViewSet, basename="workflow")
 router.register("workflow-runs", WorkflowRunViewSet, basename="workflow-run")
 router.register("knowledge-sources", KnowledgeSourceViewSet, basename="knowledge-source")
 router.register("user-configs", UserConfigViewSet, basename="user-config")
+router.register("config-snapshots", ConfigSnapshotViewSet, basename="config-snapshot")
 router.register("configs", ConfigViewSet, basename="config")
 router.register("jobs", JobViewSet, basename="job")
 router.register("api-keys", ApiKeyViewSet, basename="api-key")

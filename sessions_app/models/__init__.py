@@ -2,6 +2,7 @@
 
 from sessions_app.models.access import ApiKey, AuditChain, AuditEntry
 from sessions_app.models.accounts import Project, StaffUser
+from sessions_app.models.config_history import ConfigSnapshot, ConfigSnapshotEntry, ConfigVersion
 from sessions_app.models.configuration import ProviderKey, SystemConfig, UserConfig
 from sessions_app.models.counts import SessionCount
 from sessions_app.models.events import Event
@@ -19,6 +20,9 @@ __all__ = [
     "ApiKey",
     "AuditChain",
     "AuditEntry",
+    "ConfigSnapshot",
+    "ConfigSnapshotEntry",
+    "ConfigVersion",
     "Document",
     "Event",
     "ExternalDeletion",

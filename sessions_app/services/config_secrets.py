@@ -44,15 +44,34 @@ def _walk(name: str, value: Any, pointer: str, kept: dict[str, Any], stored: dic
     return value
 
 
-def _put(value: Any, pointer: str, steps: list[str]) -> Any:
+def _put(value: Any, pointer: str, steps: list[str], put: Any = MASK) -> Any:
     if not steps:
-        return MASK
+        return put
     step, rest = steps[0], steps[1:]
     if isinstance(value, dict) and step in value:
-        return {**value, step: _put(value[step], pointer, rest)}
+        return {**value, step: _put(value[step], pointer, rest, put)}
     if isinstance(value, list) and step.isdigit() and int(step) < len(value):
-        return [_put(item, pointer, rest) if number == int(step) else item for number, item in enumerate(value)]
+        return [_put(item, pointer, rest, put) if number == int(step) else item for number, item in enumerate(value)]
     raise InvalidInput.at("/secrets", f"The pointer {pointer!r} leads nowhere in the value.")
+
+
+def value_at(value: Any, pointer: str) -> Any:
+    """Return what stands at a JSON pointer. Raises InvalidInput where it leads nowhere."""
+    for step in map(_unescape, pointer.split("/")[1:]):
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise InvalidInput.at("/secrets", f"The pointer {pointer!r} leads nowhere in the value.")
+    return value
+
+
+def revealed(value: Any, secrets: dict[str, Any]) -> Any:
+    """Return the value with its secrets in clear, where the masks stood."""
+    for pointer, secret in secrets.items():
+        value = _put(value, pointer, [_unescape(step) for step in pointer.split("/")[1:]], secret)
+    return value
 
 
 def told_of(config: SystemConfig) -> dict[str, Any]:

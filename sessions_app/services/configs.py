@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from config.shared.callers import Caller
-from config.shared.errors import Conflict, InvalidInput
+from config.shared.callers import SYSTEM, Caller
+from config.shared.errors import Conflict, InvalidInput, NotFound
 from config.shared.versions import version_check
-from sessions_app.models import SystemConfig
-from sessions_app.services.audit import audit_record
+from sessions_app.models import ConfigVersion, SystemConfig
+from sessions_app.services.audit import ACTOR_LENGTH, audit_record
 from sessions_app.services.config_secrets import secrets_taken_out, told_of
 
 Type = SystemConfig.ValueType
@@ -103,7 +103,9 @@ def _set(  # noqa: PLR0917 - the parts of one call of config_set
     config = SystemConfig.objects.select_for_update().filter(project_id=project_id, key=key).first()
     version_check(current=config.version if config else None, expected=expected)
     created = config is None
-    config = config or SystemConfig(project_id=project_id, key=key, version=0, created_at=now, value_type="")
+    if config is None:
+        last = _last_version(project_id, key)
+        config = SystemConfig(project_id=project_id, key=key, version=last, created_at=now, value_type="")
     before = {} if created else told_of(config)
     for name, given in stated.items():
         if given is not None:
@@ -115,6 +117,7 @@ def _set(  # noqa: PLR0917 - the parts of one call of config_set
     config.version += 1
     config.updated_at = now
     config.save(force_insert=created, force_update=not created)
+    _version_of(config, caller, now).save(force_insert=True)
     changes = {"before": before, "after": told_of(config)}
     _audit(config, "config.create" if created else "config.update", changes, caller, now)
     return config, created
@@ -126,7 +129,57 @@ def config_delete(*, config: SystemConfig, now: datetime, caller: Caller, expect
     current = SystemConfig.objects.select_for_update().get(pk=config.pk)
     version_check(current=current.version, expected=expected_version)
     current.delete()
+    current.version += 1
+    _version_of(current, caller, now, is_removed=True).save(force_insert=True)
     _audit(current, "config.delete", {"before": told_of(current)}, caller, now)
+
+
+def config_rollback(
+    *, project_id: int, key: str, version: int, now: datetime, caller: Caller, expected_version: int | None = None
+) -> SystemConfig:
+    """Set what a former version was, secrets included; the way back is a change like any other.
+
+    Raises NotFound, StaleVersion, and Conflict for a version that is the removal of the setting.
+    """
+    former = ConfigVersion.objects.filter(project_id=project_id, key=key, version=version).first()
+    if former is None:
+        raise NotFound
+    if former.is_removed:
+        raise Conflict("This version is the removal of the setting: delete it instead.")
+    return config_put_back(former=former, now=now, caller=caller, expected_version=expected_version)
+
+
+def config_put_back(
+    *, former: ConfigVersion, now: datetime, caller: Caller, expected_version: int | None = None
+) -> SystemConfig:
+    """Set a setting to what one of its versions says. Raises StaleVersion, DecryptionFailed."""
+    config, _created = config_set(
+        project_id=former.project_id,
+        key=former.key,
+        value=former.value,
+        value_type=former.value_type,
+        section=former.section,
+        description=former.description,
+        secrets=former.unseal(),
+        now=now,
+        caller=caller,
+        expected_version=expected_version,
+    )
+    return config
+
+
+def _last_version(project_id: int, key: str) -> int:
+    """Return the last version that a removed setting had: versions go on, so that none comes twice."""
+    rows = ConfigVersion.objects.filter(project_id=project_id, key=key).order_by("-version")
+    return rows.values_list("version", flat=True).first() or 0
+
+
+def _version_of(config: SystemConfig, caller: Caller, now: datetime, *, is_removed: bool = False) -> ConfigVersion:
+    same = ("project_id", "key", "version", "section", "value_type", "value", "sealed_secrets", "description")
+    values = {name: getattr(config, name) for name in same}
+    return ConfigVersion(
+        **values, is_removed=is_removed, at=now, actor_kind=caller.kind, actor=caller.name[:ACTOR_LENGTH]
+    )
 
 
 # Document 002, "ConfigManager": the settings that every system starts with.
@@ -145,8 +198,12 @@ DEFAULTS: tuple[tuple[str, str, Any, str], ...] = (
 
 
 def configs_seed(*, project_id: int, now: datetime) -> int:
-    """Give a project the defaults of document 002 that it lacks, and return how many; a set value is never touched."""
+    """Give a project the defaults of document 002 that it lacks, and return how many.
+
+    A set value is never touched, and a default that was removed stays removed.
+    """
     there = set(SystemConfig.objects.filter(project_id=project_id).values_list("key", flat=True))
+    there |= set(ConfigVersion.objects.filter(project_id=project_id).values_list("key", flat=True).distinct())
     rows = [
         SystemConfig(
             project_id=project_id,
@@ -160,7 +217,10 @@ def configs_seed(*, project_id: int, now: datetime) -> int:
         for key, value_type, value, description in DEFAULTS
         if key not in there
     ]
-    SystemConfig.objects.bulk_create(rows, ignore_conflicts=True)
+    with transaction.atomic():
+        SystemConfig.objects.bulk_create(rows, ignore_conflicts=True)
+        versions = [_version_of(row, SYSTEM, now) for row in rows]
+        ConfigVersion.objects.bulk_create(versions, ignore_conflicts=True)
     return len(rows)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from backups_app.legacy.secrets import is_secret_name, split_secrets
-from backups_app.legacy.yaml_plain import BadYAML, read_yaml
+from config.shared.yaml_plain import BadYAML, read_yaml
 
 
 def test_plain_text_stays_as_written_unless_it_is_unmistakable():

@@ -8,8 +8,8 @@ from backups_app.legacy.history_store.encodings import as_utf8
 from backups_app.legacy.history_store.fields import NAME_LENGTH
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.types import Finding, LegacyConfig, LegacyWorkflow, Level, Place, Reading
-from backups_app.legacy.yaml_plain import BadYAML, PlainYAML, read_yaml
 from config.shared.text import Replaced, clean_json
+from config.shared.yaml_plain import BadYAML, PlainYAML, read_yaml
 
 WORKFLOWS = "workflows"
 

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.shared.api.pagination import PAGE_PARAMETERS
 from config.shared.api.routers import ANY_ID
 from config.shared.api.viewsets import (
     ADMINS,
@@ -20,17 +23,32 @@ from config.shared.api.viewsets import (
     SaveMixin,
     VersionedMixin,
 )
-from config.shared.errors import Forbidden
+from config.shared.errors import Forbidden, InvalidInput, NotFound
 from config.shared.merging import patched
-from sessions_app.api.filters import ConfigFilterSet, UserConfigFilterSet
+from sessions_app.api.downloads import zipped
+from sessions_app.api.filters import ConfigFilterSet, ConfigSnapshotFilterSet, UserConfigFilterSet
+from sessions_app.api.serializers.config_history import (
+    ConfigSnapshotDetailSerializer,
+    ConfigSnapshotSerializer,
+    ConfigVersionSerializer,
+    RestoreSerializer,
+    RollbackSerializer,
+)
 from sessions_app.api.serializers.configuration import (
     ConfigSerializer,
     RevealSerializer,
     UserConfigDetailSerializer,
     UserConfigSerializer,
 )
-from sessions_app.models import SystemConfig, UserConfig
-from sessions_app.services.configs import config_create, config_delete, config_set
+from sessions_app.models import ConfigSnapshot, SystemConfig, UserConfig
+from sessions_app.selectors import config_history
+from sessions_app.services.config_snapshots import (
+    config_snapshot_create,
+    config_snapshot_delete,
+    config_snapshot_restore,
+)
+from sessions_app.services.config_trees import configs_export
+from sessions_app.services.configs import config_create, config_delete, config_rollback, config_set
 from sessions_app.services.user_configs import (
     provider_key_reveal,
     user_config_create,
@@ -48,6 +66,9 @@ class ConfigViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveM
     lookup_field = "key"
     lookup_value_regex = ANY_ID
     write_roles = KEEPERS
+    # A former version may hold secrets, which only admins set.
+    action_roles = {"rollback": ADMINS}
+    action_parameters = {"history": PAGE_PARAMETERS, "export": ("secrets",)}
     ordering = "key"
     orderings = ("key",)
 
@@ -102,6 +123,89 @@ class ConfigViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveM
     def perform_destroy(self, row: SystemConfig) -> None:
         """Remove the setting."""
         config_delete(config=row, now=timezone.now(), caller=self.caller, expected_version=self.expected_version)
+
+    @extend_schema(responses=ConfigVersionSerializer(many=True))
+    @action(detail=True, methods=["get"], serializer_class=ConfigVersionSerializer)
+    def history(self, request: Request, key: str) -> Response:
+        """List the changes of a setting, the newest first; a removed one has a history, too."""
+        rows = config_history(caller=self.caller, key=key)
+        if not rows.exists():
+            raise NotFound
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(request=RollbackSerializer, responses=ConfigSerializer)
+    @action(detail=True, methods=["post"])
+    def rollback(self, request: Request, key: str) -> Response:
+        """Set the setting to what a former version was, secrets included."""
+        body = RollbackSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self.answer(
+            config_rollback(
+                project_id=self.project_id,
+                key=key,
+                version=body.validated_data["version"],
+                now=timezone.now(),
+                caller=self.caller,
+                expected_version=self.expected_version,
+            )
+        )
+
+    @extend_schema(
+        parameters=[OpenApiParameter("secrets", OpenApiTypes.BOOL, description="true: secrets in clear (admins).")],
+        responses={(200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, description="The YAML tree.")},
+    )
+    def export(self, request: Request) -> HttpResponse:
+        """Download all settings and workflows as a YAML tree."""
+        reveal = request.query_params.get("secrets", "false")
+        if reveal not in ("true", "false"):
+            raise InvalidInput.at("/secrets", "secrets is true or false.")
+        if reveal == "true" and self.caller.role not in ADMINS:
+            raise Forbidden("Only admins see secrets.")
+        tree = configs_export(
+            project_id=self.project_id, reveal=reveal == "true", now=timezone.now(), caller=self.caller
+        )
+        return zipped(tree, "configs.zip")
+
+
+class ConfigSnapshotViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin, LedgerViewSet):
+    """Named snapshots of all settings, and the way back to one."""
+
+    queryset = ConfigSnapshot.objects.all()
+    serializer_class = ConfigSnapshotDetailSerializer
+    filterset_class = ConfigSnapshotFilterSet
+    lookup_field = "name"
+    lookup_value_regex = ANY_ID
+    write_roles = KEEPERS
+    action_roles = {"restore": ADMINS, "destroy": ADMINS}
+    ordering = "-created_at"
+    orderings = ("created_at",)
+
+    def get_serializer_class(self) -> Any:
+        """What is in a snapshot is shown one at a time."""
+        return ConfigSnapshotSerializer if self.action == "list" else super().get_serializer_class()
+
+    def perform_create(self, values: dict[str, Any]) -> ConfigSnapshot:
+        """Give the settings as they are now a name."""
+        return config_snapshot_create(project_id=self.project_id, now=timezone.now(), caller=self.caller, **values)
+
+    def perform_destroy(self, row: ConfigSnapshot) -> None:
+        """Forget the snapshot."""
+        config_snapshot_delete(snapshot=row, now=timezone.now(), caller=self.caller)
+
+    @extend_schema(request=RestoreSerializer, responses=RestoreSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, name: str) -> Response:
+        """Make all settings what they were, in one transaction; those that came later are removed."""
+        body = RestoreSerializer(data=request.data or {})
+        body.is_valid(raise_exception=True)
+        done = config_snapshot_restore(
+            snapshot=self.get_object(),
+            now=timezone.now(),
+            caller=self.caller,
+            dry_run=body.validated_data.get("dry_run", False),
+        )
+        return Response(done.told())
 
 
 class UserConfigViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveMixin, DestroyMixin, LedgerViewSet):

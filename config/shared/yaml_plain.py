@@ -8,7 +8,7 @@ import yaml
 
 MOST_NODES = 200_000
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,99})", re.ASCII)
-_NUMBER = re.compile(r"-?\d+\.\d+", re.ASCII)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]\d+)?", re.ASCII)
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _PLAIN_TAGS = frozenset({None, "!"} | {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")})
 
@@ -83,7 +83,8 @@ class _Builder:
         if event.tag not in _PLAIN_TAGS:
             raise BadYAML("tag", "a tag (!name) is not obeyed", line)
         if isinstance(event, yaml.ScalarEvent):
-            return _scalar(event)
+            is_plain = event.implicit[0] and event.tag is None
+            return plain_scalar(event.value) if is_plain else event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(depth)
         return self._mapping(depth)
@@ -106,11 +107,8 @@ class _Builder:
         return found
 
 
-def _scalar(event: Any) -> Any:
-    """The value of a scalar: text, unless it is plain and unmistakable."""
-    text: str = event.value
-    if not event.implicit[0] or event.tag is not None:
-        return text
+def plain_scalar(text: str) -> Any:
+    """Return what a plain scalar says: text, unless it is unmistakable."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text) and text != "-0":
