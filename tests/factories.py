@@ -23,6 +23,9 @@ from sessions_app.models import (
     AgentResidency,
     ApiKey,
     AuditEntry,
+    ConfigSnapshot,
+    ConfigSnapshotEntry,
+    ConfigVersion,
     Document,
     Event,
     ExternalDeletion,
@@ -176,6 +179,26 @@ def make_workflow_run(**fields: Any) -> WorkflowRun:
 def make_system_config(**fields: Any) -> SystemConfig:
     """Make a setting."""
     return _owned(SystemConfig, fields, key=f"setting-{_number()}", value="on")
+
+
+def make_config_version(**fields: Any) -> ConfigVersion:
+    """Make one change of a setting."""
+    defaults = {"key": f"key-{_number()}", "version": 1, "value_type": "text", "value": "x"}
+    return _owned(ConfigVersion, fields, **defaults)
+
+
+def make_config_snapshot(**fields: Any) -> ConfigSnapshot:
+    """Make an empty snapshot."""
+    return _owned(ConfigSnapshot, fields, name=f"snapshot-{_number()}")
+
+
+def make_config_snapshot_entry(**fields: Any) -> ConfigSnapshotEntry:
+    """Make one setting of a snapshot."""
+    fields = {name: fields.get(name) or make() for name, make in _ENTRY_PARTS.items()}
+    return ConfigSnapshotEntry.objects.create(**fields)
+
+
+_ENTRY_PARTS = {"snapshot": make_config_snapshot, "config_version": make_config_version}
 
 
 def make_user_config(**fields: Any) -> UserConfig:

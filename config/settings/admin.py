@@ -63,6 +63,8 @@ _NAVIGATION = [
         "collapsible": True,
         "items": [
             _item(_("System settings"), "tune", "sessions_app.systemconfig"),
+            _item(_("History of settings"), "history", "sessions_app.configversion"),
+            _item(_("Snapshots of settings"), "photo_camera", "sessions_app.configsnapshot"),
             _item(_("User configurations"), "manage_accounts", "sessions_app.userconfig"),
             _item(_("Provider keys"), "vpn_key", "sessions_app.providerkey"),
             _item(_("Knowledge sources"), "library_books", "sessions_app.knowledgesource"),

@@ -4,6 +4,7 @@ from sessions_app.admin import (  # noqa: F401
     access,
     accounts,
     audit,
+    config_history,
     configuration,
     events,
     external,

@@ -8,11 +8,17 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from config.shared.admin.base import LedgerModelAdmin
 from config.shared.admin.callers import caller_of_staff
-from config.shared.admin.forms import LedgerForm, VersionedForm
+from config.shared.admin.forms import ExactTextField, LedgerForm, VersionedForm
 from config.shared.callers import Caller
 from sessions_app.models import ProviderKey, SystemConfig, UserConfig
 from sessions_app.services.configs import config_delete, config_set
@@ -23,12 +29,50 @@ from sessions_app.services.user_configs import (
     user_config_save,
 )
 
+# What settings with a known set of values are chosen from.
+CHOICES = {"log_level": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
+# Seconds, by the end of the key.
+SECONDS = ("_timeout", "_seconds", "_interval", "_ttl")
+
+
+class SystemConfigForm(VersionedForm):
+    """Offers the input that the setting's type asks for; with another type chosen, the value is typed as JSON."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stored = self.instance.value_type if self.instance.pk is not None else None
+        asked = self.data.get("value_type", stored) if self.is_bound else stored
+        if stored is not None and asked == stored and "value" in self.fields:
+            field = self._typed(stored, self.fields["value"])
+            field.label, field.help_text = self.fields["value"].label, self._hint()
+            self.fields["value"] = field
+
+    def _typed(self, value_type: str, usual: forms.Field) -> forms.Field:
+        kinds = SystemConfig.ValueType
+        if value_type == kinds.BOOLEAN:
+            return forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget())
+        if value_type == kinds.INTEGER:
+            return forms.IntegerField(widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "numeric"}))
+        if value_type == kinds.NUMBER:
+            return forms.FloatField(widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}))
+        if value_type == kinds.TEXT and self.instance.key in CHOICES:
+            words = dict.fromkeys((*CHOICES[self.instance.key], self.instance.value))
+            return forms.ChoiceField(choices=[(word, word) for word in words], widget=UnfoldAdminSelectWidget())
+        if value_type == kinds.TEXT:
+            return ExactTextField(required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+        return usual
+
+    def _hint(self) -> str:
+        unit = _("In seconds.") if self.instance.key.endswith(SECONDS) else ""
+        return " ".join(str(part) for part in (self.instance.description, unit) if part)
+
 
 @admin.register(SystemConfig)
 class SystemConfigAdmin(LedgerModelAdmin):
     """Settings of a project. Secrets inside a value show as a mask; leaving the mask in place keeps the secret."""
 
-    form = VersionedForm
+    form = SystemConfigForm
+    change_form_outer_before_template = "admin/config_links.html"
     ordering = ("project", "section", "key")
     list_display = ("key", "section", "value_type", "shown_value", "version", "updated_at")
     list_filter = ("value_type", "section")
@@ -84,12 +128,17 @@ class UserConfigAdmin(LedgerModelAdmin):
     search_help_text = _("Beginning of a user id")
     autocomplete_fields = ("project",)
     identity_fields = ("project", "user_id")
-    readonly_fields = ("version", "created_at", "updated_at")
+    readonly_fields = ("shown_keys", "version", "created_at", "updated_at")
     masked_fields = ("preferences",)
     fieldsets = (
-        (None, {"fields": ("project", "user_id", "preferences", "seen_version")}),
+        (None, {"fields": ("project", "user_id", "preferences", "shown_keys", "seen_version")}),
         (_("Times"), {"fields": ("created_at", "updated_at", "version")}),
     )
+
+    @display(description=_("provider keys"))
+    def shown_keys(self, row: UserConfig) -> str:
+        """The masked keys that hang on the user; they are set and removed on their own pages."""
+        return ", ".join(str(key) for key in row.provider_keys.order_by("provider")) if row.pk else "-"
 
     def row_create(self, row: UserConfig, caller: Caller) -> UserConfig:
         return self._save(row, caller, None)

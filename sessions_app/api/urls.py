@@ -32,6 +32,7 @@ _DOCUMENT: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "parti
 
 urlpatterns: list[Any] = [
     *router.urls,
+    re_path(r"^configs\.zip/?$", ConfigViewSet.as_view({"get": "export"}), name="config-export"),
     re_path(
         r"^documents/transaction/?$", DocumentViewSet.as_view({"post": "transaction"}), name="document-transaction"
     ),

@@ -12,9 +12,8 @@ _AUDIT = frozenset({"auditentry", "auditchain"})
 # Who may enter, and what they brought that is secret: for administrators alone.
 _SECRET = frozenset({"apikey", "providerkey", "staffuser", "project", "keptanswer"})
 # Settings and definitions, which operators keep and agents' supporters only read.
-_KEPT = frozenset(
-    {"systemconfig", "userconfig", "workflow", "knowledgesource", "importrun", "importfinding", "externaldeletion"}
-)
+_SETTINGS = frozenset({"systemconfig", "configversion", "configsnapshot", "configsnapshotentry"})
+_KEPT = _SETTINGS | {"userconfig", "workflow", "knowledgesource", "importrun", "importfinding", "externaldeletion"}
 
 
 def groups_ensure(*, app_config: AppConfig) -> None:

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.django_db
 VIEW_ONLY = {
     "auditchain",
     "auditentry",
+    "configsnapshotentry",
+    "configversion",
     "event",
     "externaldeletion",
     "job",

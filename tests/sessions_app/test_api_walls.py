@@ -63,6 +63,11 @@ def test_an_outsider_cannot_act(outsider, owner, theirs):
     assert outsider.put("/api/sessions/s1/state/", {}).status_code == 404
     assert outsider.get("/api/sessions/s1/checkpoints/").status_code == 404
     assert outsider.get("/api/workflows/w/graph.svg").status_code == 404
+    owner.post("/api/config-snapshots/", {"name": "mine"})
+    assert outsider.get("/api/config-snapshots/mine/").status_code == 404
+    assert outsider.post("/api/config-snapshots/mine/restore/", {}).status_code == 404
+    assert outsider.get("/api/configs/own/history/").status_code == 404
+    assert outsider.post("/api/configs/own/rollback/", {"version": 1}).status_code == 404
 
 
 def test_an_outsiders_lists_are_empty(outsider, theirs):
@@ -120,6 +125,10 @@ def test_every_route_with_an_id_is_behind_the_wall(outsider, theirs):
         "document-list",
         "document-detail",
         "config-detail",
+        "config-history",
+        "config-rollback",
+        "config-snapshot-detail",
+        "config-snapshot-restore",
         "knowledge-source-detail",
         "knowledge-source-undelete",
         "api-key-detail",

@@ -31,13 +31,13 @@ class ConfigVersionSerializer(LedgerSerializer):
         )
         read_only_fields = fields
 
-    @extend_schema_field({})
+    @extend_schema_field({"nullable": True, "description": "Any JSON value."})
     def get_before(self, row):
         """Return the value that the change replaced, null where there was none."""
         return getattr(row, "value_before", None)
 
 
-class RollbackSerializer(StrictInput):
+class ConfigRollbackSerializer(StrictInput):
     """Which version to go back to."""
 
     version = IntegerValue(min_value=1, max_value=GREATEST_COUNT)

@@ -28,11 +28,11 @@ from config.shared.merging import patched
 from sessions_app.api.downloads import zipped
 from sessions_app.api.filters import ConfigFilterSet, ConfigSnapshotFilterSet, UserConfigFilterSet
 from sessions_app.api.serializers.config_history import (
+    ConfigRollbackSerializer,
     ConfigSnapshotDetailSerializer,
     ConfigSnapshotSerializer,
     ConfigVersionSerializer,
     RestoreSerializer,
-    RollbackSerializer,
 )
 from sessions_app.api.serializers.configuration import (
     ConfigSerializer,
@@ -134,11 +134,11 @@ class ConfigViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveM
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    @extend_schema(request=RollbackSerializer, responses=ConfigSerializer)
+    @extend_schema(request=ConfigRollbackSerializer, responses=ConfigSerializer)
     @action(detail=True, methods=["post"])
     def rollback(self, request: Request, key: str) -> Response:
         """Set the setting to what a former version was, secrets included."""
-        body = RollbackSerializer(data=request.data)
+        body = ConfigRollbackSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         return self.answer(
             config_rollback(
