@@ -2,8 +2,8 @@
 
 import pytest
 
-from sessions_app.models import KnowledgeSource, Session
-from tests.factories import make_session
+from sessions_app.models import Job, KnowledgeSource, Session
+from tests.factories import make_job, make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,7 @@ def theirs(owner):
         f"/api/api-keys/{key['prefix']}/",
         f"/api/audit-log/{entry['id']}/",
         "/api/projects/default/",
+        f"/api/jobs/{make_job().pk}/",
     ]
 
 
@@ -58,6 +59,8 @@ def test_an_outsider_cannot_act(outsider, owner, theirs):
         ("/api/sessions/s1/heartbeat/", {"agent_id": "x"}),
         ("/api/user-configs/u1/api-keys/reveal/", {"provider": "openai"}),
         (f"/api/knowledge-sources/{KnowledgeSource.objects.get().pk}/undelete/", None),
+        (f"/api/jobs/{Job.objects.get().pk}/cancel/", None),
+        (f"/api/jobs/{Job.objects.get().pk}/retry/", None),
     ]:
         assert outsider.post(path, body).status_code == 404, path
     assert outsider.put("/api/sessions/s1/state/", {}).status_code == 404
@@ -129,6 +132,9 @@ def test_every_route_with_an_id_is_behind_the_wall(outsider, theirs):
         "config-rollback",
         "config-snapshot-detail",
         "config-snapshot-restore",
+        "job-cancel",
+        "job-detail",
+        "job-retry",
         "knowledge-source-detail",
         "knowledge-source-undelete",
         "api-key-detail",
