@@ -4,6 +4,7 @@ from typing import Any
 
 from django.urls import re_path
 
+from analytics_app.api.views.activity import ActivityViewSet
 from analytics_app.api.views.overview import OverviewViewSet
 from analytics_app.api.views.prices import ModelPriceViewSet
 from analytics_app.api.views.tokens import TokensViewSet
@@ -25,6 +26,10 @@ urlpatterns: list[Any] = [
     *[
         re_path(rf"^analytics/{path}/?$", TokensViewSet.as_view({"get": action}), name=f"analytics-{action}")
         for path, action in _TOKENS.items()
+    ],
+    *[
+        re_path(rf"^analytics/{action}/?$", ActivityViewSet.as_view({"get": action}), name=f"analytics-{action}")
+        for action in ("performance", "sessions", "storage")
     ],
     *router.urls,
 ]

@@ -13,7 +13,7 @@ from typing import TypeVar
 from csp.utils import build_policy
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
@@ -154,14 +154,14 @@ def _is_host_known(request: HttpRequest) -> bool:
 
 
 def _answered(write: Callable[[], tuple[HTTPStatus, object]]) -> HttpResponse | None:
-    """Write and answer; None where the service refused, having stored nothing.
+    """Write and answer; None where the service or the database refused, having stored nothing.
 
     When the database went away in the middle, nobody knows whether it has stored the records: the views must not store
     them again, under ids that are made anew.
     """
     try:
         status, body = write()
-    except LedgerError:
+    except (LedgerError, IntegrityError, DataError, OverflowError, UnicodeEncodeError):
         return None
     except (OperationalError, InterfaceError):
         status, body = HTTPStatus.SERVICE_UNAVAILABLE, problem(HTTPStatus.SERVICE_UNAVAILABLE, _AWAY)

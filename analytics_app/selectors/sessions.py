@@ -1,0 +1,46 @@
+"""Sessions in figures (document 000, 2.1.3): how many, how long, and how they ended."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F
+from django.db.models.functions import TruncDate
+
+from analytics_app.selectors.tokens import Asked
+from config.shared.callers import Caller
+from history_app.models import ErrorRecord
+from sessions_app.models import Session
+
+WHOLE = 100.0
+
+
+def session_figures(*, caller: Caller, asked: Asked, start: datetime, end: datetime) -> dict[str, Any]:
+    """Return the figures of the sessions that began in a period.
+
+    `average_duration` is seconds from the beginning to the last activity. `success_rate` is the share of completed ones
+    in those that ended, in percent; None where none has ended. `error_count` counts the errors of the period.
+    """
+    rows = Session.objects.visible_to(caller).filter(created_at__gte=start, created_at__lt=end).order_by()
+    by_status = dict(rows.values_list("status").annotate(count=Count("pk")))
+    lasted = ExpressionWrapper(F("activity__last_activity_at") - F("created_at"), output_field=DurationField())
+    average = rows.aggregate(average=Avg(lasted))["average"]
+    errors = ErrorRecord.objects.visible_to(caller).filter(timestamp__gte=start, timestamp__lt=end)
+    by_day = rows.annotate(date=TruncDate("created_at", tzinfo=asked.zone)).values("date").annotate(count=Count("pk"))
+    return {
+        "start": start,
+        "end": end,
+        "total_sessions": sum(by_status.values()),
+        "active_sessions": by_status.get(Session.Status.ACTIVE, 0),
+        "by_status": {status: by_status.get(status, 0) for status in Session.Status.values},
+        "average_duration": 0.0 if average is None else average.total_seconds(),
+        "success_rate": _success_rate(by_status),
+        "error_count": errors.count(),
+        "by_day": list(by_day.order_by("date")),
+    }
+
+
+def _success_rate(by_status: Mapping[str, int]) -> float | None:
+    completed = by_status.get(Session.Status.COMPLETED, 0)
+    ended = completed + by_status.get(Session.Status.FAILED, 0)
+    return completed / ended * WHOLE if ended else None
