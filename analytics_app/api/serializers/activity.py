@@ -15,7 +15,7 @@ class MetricFiguresSerializer(serializers.Serializer[Any]):
     greatest = serializers.FloatField()
 
 
-class PerformanceSerializer(serializers.Serializer[Any]):
+class SystemPerformanceSerializer(serializers.Serializer[Any]):
     """How fast models and tools answered in a period; seconds, 0 where nothing was measured."""
 
     start = serializers.DateTimeField()

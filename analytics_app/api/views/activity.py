@@ -8,7 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics_app.api.parameters import END, START, TZ, asked_of, period_of
-from analytics_app.api.serializers.activity import PerformanceSerializer, SessionFiguresSerializer, StorageSerializer
+from analytics_app.api.serializers.activity import (
+    SessionFiguresSerializer,
+    StorageSerializer,
+    SystemPerformanceSerializer,
+)
 from analytics_app.selectors.holdings import holdings
 from analytics_app.selectors.performance import performance
 from analytics_app.selectors.sessions import session_figures
@@ -23,7 +27,7 @@ class ActivityViewSet(LedgerViewSet):
     """What went on."""
 
     queryset = Session.objects.none()
-    serializer_class = PerformanceSerializer
+    serializer_class = SystemPerformanceSerializer
     pagination_class = None
     filter_backends: ClassVar[list[Any]] = []
     action_parameters = {
@@ -39,7 +43,7 @@ class ActivityViewSet(LedgerViewSet):
             END,
             TZ,
         ],
-        responses=PerformanceSerializer,
+        responses=SystemPerformanceSerializer,
     )
     def performance(self, request: Request) -> Response:
         """Return how fast models and tools answered in a period, and how often something failed."""
@@ -47,7 +51,7 @@ class ActivityViewSet(LedgerViewSet):
         name = request.query_params.get("session_id")
         session = None if name is None else session_find(caller=self.caller, session_id=name)
         found = performance(caller=self.caller, start=start, end=end, session=session)
-        return Response(PerformanceSerializer(found).data)
+        return Response(SystemPerformanceSerializer(found).data)
 
     @extend_schema(parameters=[START, END, TZ], responses=SessionFiguresSerializer)
     def sessions(self, request: Request) -> Response:

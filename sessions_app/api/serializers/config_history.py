@@ -70,7 +70,7 @@ class ConfigSnapshotDetailSerializer(ConfigSnapshotSerializer):
         return [{"key": each.key, "value": each.value, "version": each.version} for each in versions]
 
 
-class RestoreSerializer(StrictInput):
+class SnapshotRestoreSerializer(StrictInput):
     """How to restore a snapshot, and what came of it."""
 
     dry_run = BooleanValue(required=False, write_only=True, help_text="true: only say what would be done.")

@@ -32,7 +32,7 @@ from sessions_app.api.serializers.config_history import (
     ConfigSnapshotDetailSerializer,
     ConfigSnapshotSerializer,
     ConfigVersionSerializer,
-    RestoreSerializer,
+    SnapshotRestoreSerializer,
 )
 from sessions_app.api.serializers.configuration import (
     ConfigSerializer,
@@ -193,11 +193,11 @@ class ConfigSnapshotViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin,
         """Forget the snapshot."""
         config_snapshot_delete(snapshot=row, now=timezone.now(), caller=self.caller)
 
-    @extend_schema(request=RestoreSerializer, responses=RestoreSerializer)
+    @extend_schema(request=SnapshotRestoreSerializer, responses=SnapshotRestoreSerializer)
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, name: str) -> Response:
         """Make all settings what they were, in one transaction; those that came later are removed."""
-        body = RestoreSerializer(data=request.data or {})
+        body = SnapshotRestoreSerializer(data=request.data or {})
         body.is_valid(raise_exception=True)
         done = config_snapshot_restore(
             snapshot=self.get_object(),
