@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 
-class MetricFiguresSerializer(serializers.Serializer[Any]):
+class SystemMetricSerializer(serializers.Serializer[Any]):
     """One kind of metric."""
 
     metric_type = serializers.CharField()
@@ -39,7 +39,7 @@ class SystemPerformanceSerializer(serializers.Serializer[Any]):
     p99_execution_time = serializers.FloatField()
     throughput = serializers.FloatField(help_text="LLM calls a minute.")
     error_rate = serializers.FloatField(help_text="Errors to messages, from 0 to 1.")
-    metrics = MetricFiguresSerializer(many=True)
+    metrics = SystemMetricSerializer(many=True)
 
 
 class SessionDaySerializer(serializers.Serializer[Any]):
