@@ -14,11 +14,11 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from config.shared.api.bodies import PIECE_BYTES, BodyStream
-from config.shared.api.json_bodies import decode_json, has_long_number
+from config.shared.api.json_bodies import decode_as_written, decode_json, has_long_number
 from config.shared.errors import InvalidInput, TooLarge
 from config.shared.text import Replaced
 from history_app.services.drafts import Draft
-from history_app.services.intake import RECORDS_PER_BATCH, Unreadable, faults, read_record
+from history_app.services.intake import RECORDS_PER_BATCH, Unreadable, faults, id_of, read_record
 from history_app.services.records import record_decode
 
 SPOOL_BYTES = 1 << 20
@@ -80,20 +80,25 @@ class RecordBody:
         if raw is None:
             return self._unreadable(TooLarge(_("The record takes more than %d bytes.") % settings.MAX_RECORD_BYTES))
         if not has_long_number(raw):
+            characters, numbers = self.replaced.characters, self.replaced.numbers
             # A fault is found again, and told whole, by the careful way.
             with suppress(InvalidInput, TooLarge):
                 draft = record_decode(raw, now=now, replaced=self.replaced)
                 if draft is not None:
                     return draft, True
+            self.replaced.characters, self.replaced.numbers = characters, numbers
         try:
-            value = decode_json(raw, self.replaced)
+            # Nothing is replaced before the validator sees it, which refuses an id that it would have to alter.
+            value, beyond = decode_as_written(raw)
         except InvalidInput as error:
             return self._unreadable(error)
+        if beyond:
+            return self._unreadable(InvalidInput(beyond), id_of(value))
         return read_record(value, now=now, replaced=self.replaced), True
 
-    def _unreadable(self, fault: InvalidInput | TooLarge) -> tuple[Unreadable, bool]:
+    def _unreadable(self, fault: InvalidInput | TooLarge, record_id: str | None = None) -> tuple[Unreadable, bool]:
         self._fault = self._fault or fault
-        return Unreadable(None, faults(fault)), False
+        return Unreadable(record_id, faults(fault)), False
 
 
 class ListBody(RecordBody):

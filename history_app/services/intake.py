@@ -9,7 +9,7 @@ from django.db import transaction
 
 from config.shared.errors import FieldError, InvalidInput, LedgerError, TooLarge
 from config.shared.retries import retried
-from config.shared.text import Replaced
+from config.shared.text import Replaced, clean_text
 from history_app.services.drafts import Draft
 from history_app.services.ingest import OutcomeKind, batch_write
 from history_app.services.ingest.singles import few_write
@@ -112,13 +112,20 @@ def _settle(intake: Intake, batch: Batch, place: int, *, project_id: int, now: d
 
 
 def read_record(raw: Any, *, now: datetime, replaced: Replaced) -> Draft | Unreadable:
-    """Return the draft of a record that is named as in api.md, or what is wrong with it."""
+    """Return the draft of a record that is named as in api.md, or what is wrong with it.
+
+    `replaced` counts what was replaced in records that can be stored, and in no others.
+    """
     if not isinstance(raw, Mapping):
         return Unreadable(None, [FieldError("", "A record is a JSON object.")])
+    own = Replaced()
     try:
-        return record_parse(raw, now=now, replaced=replaced)
+        draft = record_parse(raw, now=now, replaced=own)
     except (InvalidInput, TooLarge) as error:
         return Unreadable(id_of(raw), faults(error))
+    replaced.characters += own.characters
+    replaced.numbers += own.numbers
+    return draft
 
 
 def faults(error: InvalidInput | TooLarge) -> list[FieldError]:
@@ -127,6 +134,6 @@ def faults(error: InvalidInput | TooLarge) -> list[FieldError]:
 
 
 def id_of(raw: Any) -> str | None:
-    """Return the id that a record states, where it states one."""
+    """Return the id that a record states, where it states one, as far as an answer can show it."""
     stated = raw.get("record_id") if isinstance(raw, Mapping) else None
-    return stated if isinstance(stated, str) else None
+    return clean_text(stated, Replaced()) if isinstance(stated, str) else None

@@ -246,7 +246,7 @@ def _cost(record: incoming.Cost, replaced: Replaced) -> dict[str, Any]:
 def _error(record: incoming.Error, replaced: Replaced) -> dict[str, Any]:
     return {
         "error_type": storable_text(record.error_type, "/error_type", replaced),
-        "error_id": storable_text(record.error_id or "", "/error_id", replaced),
+        "error_id": storable_id(record.error_id or "", "/error_id"),
         "error_message": storable_text(record.error_message or "", "/error_message", replaced),
         "stack_trace": storable_text(record.stack_trace or "", "/stack_trace", replaced),
         "severity": record.severity or "error",

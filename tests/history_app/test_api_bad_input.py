@@ -121,6 +121,24 @@ def test_what_cannot_be_stored_is_replaced_and_counted(owner, session):
     assert ToolCall.objects.get().tool_name == "t\ufffd"
 
 
+@pytest.mark.parametrize(
+    ("address", "body", "pointer"),
+    [
+        ("/api/messages/", r'{"session_id": "s-1", "role": "user", "record_id": "a%s"}', "/record_id"),
+        ("/api/sessions/s-1/messages/", r'{"role": "user", "record_id": "a%s"}', "/record_id"),
+        ("/api/sessions/s-1/messages/", r'[{"role": "user"}, {"role": "user", "record_id": "a%s"}]', "/1/record_id"),
+        ("/api/llm-calls/", r'{"session_id": "s-1", "model": "m", "request_id": "a%s"}', "/request_id"),
+        ("/api/sessions/", r'{"session_id": "a%s"}', "/session_id"),
+    ],
+)
+@pytest.mark.parametrize("unstorable", [r"\u0000", r"\ud800"])
+@pytest.mark.usefixtures("session")
+def test_an_id_is_refused_that_would_have_to_be_altered(owner, address, body, pointer, unstorable):
+    answer = owner.post(address, body % unstorable)
+    assert (answer.status_code, [error["pointer"] for error in answer.json()["errors"]]) == (400, [pointer])
+    assert not Message.objects.exists()
+
+
 def test_a_record_over_the_limit_is_too_large(owner, session, settings):
     settings.MAX_RECORD_BYTES = 1000
     answer = owner.post("/api/messages/", _body("messages", {"content": "语" * 400}))
