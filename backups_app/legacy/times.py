@@ -11,6 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?(Z|z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII)
 _DIGITS = re.compile(r"\d{9,14}(\.\d+)?", re.ASCII)
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ", re.ASCII)
+_REPR = re.compile(r"datetime\.datetime\((\d{1,4}(?:, \d{1,6}){2,6})(, tzinfo=datetime\.timezone\.utc)?\)", re.ASCII)
 # What all three databases hold and every zone can shift: MariaDB begins in the year 1000, the calendar ends in 9999.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9998
 # Seconds reach the year 5138 here; larger numbers are milliseconds.
@@ -22,8 +23,8 @@ def time_read(value: Any, zone: tzinfo) -> datetime | None:
     """The moment in UTC that `value` names, or None where it names none.
 
     Accepted, in the years 1000 to 9998: ISO 8601 with or without zone (`zone` is taken where there is none; digits
-    beyond microseconds are cut), seconds or milliseconds since 1970 as a number or as digits, and the date form of
-    mail. Nothing is guessed: anything else is None.
+    beyond microseconds are cut), seconds or milliseconds since 1970 as a number or as digits, the date form of mail,
+    and what Python prints for a time inside a structure. Nothing is guessed: anything else is None.
     """
     if type(value) is str:
         if len(value) == _USUAL_LENGTH and value[10] == "T" and value[19] == "Z":
@@ -41,7 +42,17 @@ def _from_text(text: str, zone: tzinfo) -> datetime | None:
         return _from_number(float(text) if "." in text else int(text))
     if _MAIL.match(text):
         return _utc(text, zone, parsedate_to_datetime)
-    return None
+    return _utc(text, zone, _from_repr) if _REPR.fullmatch(text) else None
+
+
+def _from_repr(text: str) -> datetime:
+    """The time in `datetime.datetime(2024, 10, 22, 17, 48)`."""
+    found = _REPR.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    year, month, day, *clock = (int(part) for part in found[1].split(", "))
+    hour, minute, second, micro, *_none = (*clock, 0, 0, 0, 0)
+    return datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC if found[2] else None)
 
 
 def _utc(text: str, zone: tzinfo, read: Callable[[str], datetime] = datetime.fromisoformat) -> datetime | None:

@@ -27,6 +27,8 @@ MOMENT = datetime(2024, 10, 22, 17, 48, tzinfo=UTC)
         1729619280.0,
         "1729619280",
         "Tue, 22 Oct 2024 17:48:00 GMT",
+        "datetime.datetime(2024, 10, 22, 17, 48)",
+        "datetime.datetime(2024, 10, 22, 17, 48, 0, 0, tzinfo=datetime.timezone.utc)",
     ],
 )
 def test_one_moment_is_read_from_every_form_of_it(value):

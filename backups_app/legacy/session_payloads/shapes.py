@@ -1,0 +1,82 @@
+"""Finds the sessions in a JSON document, whatever was put around them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from backups_app.legacy.types import Finding, Level, Place
+
+SESSION_TYPE = "session"
+BATCH = "batch"
+_PARTS = frozenset({"workflow_state", "thread_configs", "settings", "state", "workflow_config"})
+_WRAPPER = frozenset({"id", "type", "data"})
+Report = Callable[[Finding], None]
+
+
+class Payload(Struct):
+    """One session as it lies in a file. `saved_as` is the id it was saved under, `wrapper` what is around it."""
+
+    document: dict[str, Any]
+    place: Place
+    saved_as: Any = None
+    wrapper: dict[str, Any] | None = None
+    repairs: tuple[str, ...] = ()
+    size: int = 0
+
+
+def payloads(value: Any, place: Place, report: Report) -> Iterator[Payload]:
+    """The sessions in a document; what is no session is told to `report`."""
+    members: Iterable[tuple[str, Any, Any]] | None = None
+    if type(value) is list and any(is_session(item) for item in value):
+        members = ((str(number), None, item) for number, item in enumerate(value))
+    elif type(value) is dict and not is_session(value) and any(is_session(item) for item in value.values()):
+        members = ((key, key, item) for key, item in value.items())
+    if members is None:
+        yield from _single(value, place, None, report)
+        return
+    for name, saved_as, item in members:
+        yield from _single(item, place.at_row(BATCH, name), saved_as, report)
+
+
+def is_session(value: Any) -> bool:
+    """Whether this is one session (or another thing in the wrapper of one)."""
+    if type(value) is not dict:
+        return False
+    return value.keys() >= _WRAPPER or _is_document(value)
+
+
+def is_certain(value: Any) -> bool:
+    """Whether this can be nothing else than a payload of document 004: by it a store is recognised."""
+    if type(value) is not dict:
+        return False
+    if value.keys() >= _WRAPPER:
+        return bool(value["type"] == SESSION_TYPE and type(value["data"]) is dict)
+    return type(value.get("metadata")) is dict and not value.keys().isdisjoint({"workflow_state", "thread_configs"})
+
+
+def _is_document(value: dict[str, Any]) -> bool:
+    if type(value.get("messages")) is list:
+        return True
+    return "metadata" in value and not value.keys().isdisjoint(_PARTS)
+
+
+def _single(value: Any, place: Place, saved_as: Any, report: Report) -> Iterator[Payload]:
+    if not is_session(value):
+        detail = "no session: neither a payload nor the wrapper of one"
+        # A whole file of another kind is not the store's; a member of a batch is, and is missed.
+        if place.table is None:
+            report(Finding(Level.SKIPPED, "not_a_session", place, detail, "file"))
+        else:
+            report(Finding(Level.REJECTED, "not_a_session", place, detail, "session"))
+    elif not value.keys() >= _WRAPPER:
+        yield Payload(value, place, saved_as)
+    elif value["type"] != SESSION_TYPE:
+        detail = f"its type is {value['type']!r:.100}, not session"
+        report(Finding(Level.SKIPPED, "other_type", place, detail, "session"))
+    elif type(value["data"]) is not dict:
+        report(Finding(Level.REJECTED, "bad_data", place, "the wrapper holds no object", "session"))
+    else:
+        around = {key: item for key, item in value.items() if key not in _WRAPPER}
+        kept = value["id"] if saved_as is None else saved_as
+        yield Payload(value["data"], place, kept, {"id": value["id"], **around})
