@@ -4,17 +4,18 @@ A killed process proves nothing about a power cut, because the kernel still has 
 """
 
 import contextlib
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from tests import private_servers
 from tests.flows.web_under_fire import web
 
 COMMITS = 300
@@ -24,7 +25,6 @@ pytestmark = [
     pytest.mark.torture,
     pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
-    pytest.mark.skipif(bool(os.environ.get("DATABASE_URL")), reason="a server's processes are shared with others"),
 ]
 
 
@@ -57,17 +57,54 @@ def _synced(path: Path) -> tuple[int, int]:
     return answers, synced
 
 
+@contextlib.contextmanager
+def _database(kind: str, folder: Path, monkeypatch, *, careless: bool = False):
+    """Yield the processes of a database server of our own, none for SQLite, and let `web` make its store there."""
+    if kind == "sqlite":
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        yield list
+        return
+    if kind == "postgresql" and private_servers.postgresql_programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    if kind == "mariadb" and not private_servers.mariadb_is_installed():
+        pytest.skip("MariaDB is not installed")
+    options = {"postgresql": "synchronous_commit=off", "mariadb": "--innodb-flush-log-at-trx-commit=0"}
+    start = getattr(private_servers, kind)
+    # Not below pytest's own folder, which other users may not enter.
+    with tempfile.TemporaryDirectory(prefix="agentledger-tests-") as outside:
+        Path(outside).chmod(0o755)
+        with start(Path(outside) / "server", *([options[kind]] if careless else [])) as server:
+            monkeypatch.setenv("DATABASE_URL", server.url)
+            yield server.processes
+
+
+def _write(served, *, keyed: bool) -> None:
+    caller = served.caller()
+    for number in range(COMMITS):
+        headers = {"Idempotency-Key": f"k-{number}"} if keyed else {}
+        body = {"role": "user", "content": "x"}
+        assert caller.send("POST", "/api/sessions/s-1/messages/", body, **headers)[0] == 201
+
+
 @pytest.mark.parametrize("keyed", [False, True])
-def test_every_answer_comes_after_a_finished_sync(tmp_path, keyed):
-    with web(tmp_path / "store") as served:
-        caller = served.caller()
-        caller.insist("PUT", "/api/sessions/s-1/", {})
-        with _traced(served.workers(), tmp_path / "trace"):
-            for number in range(COMMITS):
-                headers = {"Idempotency-Key": f"k-{number}"} if keyed else {}
-                body = {"role": "user", "content": "x"}
-                assert caller.send("POST", "/api/sessions/s-1/messages/", body, **headers)[0] == 201
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
+def test_every_answer_comes_after_a_finished_sync(tmp_path, monkeypatch, kind, keyed):
+    with _database(kind, tmp_path, monkeypatch) as processes, web(tmp_path / "store") as served:
+        served.caller().insist("PUT", "/api/sessions/s-1/", {})
+        with _traced([*processes(), *served.workers()], tmp_path / "trace"):
+            _write(served, keyed=keyed)
     assert _synced(tmp_path / "trace") == (COMMITS, COMMITS)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_control_a_careless_server_answers_before_it_syncs(tmp_path, monkeypatch, kind):
+    with _database(kind, tmp_path, monkeypatch, careless=True) as processes, web(tmp_path / "store") as served:
+        served.caller().insist("PUT", "/api/sessions/s-1/", {})
+        with _traced([*processes(), *served.workers()], tmp_path / "trace"):
+            _write(served, keyed=False)
+    answers, synced = _synced(tmp_path / "trace")
+    assert answers == COMMITS
+    assert synced < COMMITS / 2
 
 
 CONTROL = """
