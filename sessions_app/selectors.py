@@ -1,9 +1,9 @@
 """Reads that are not rows of one model: callers, one session by its id, and what the status page counts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
 
@@ -11,6 +11,8 @@ from config.shared.callers import Caller
 from config.shared.errors import Conflict, NotFound
 from config.shared.fields import JSONTextField
 from sessions_app.models import ApiKey, ConfigVersion, Job, Session, SessionCount, SessionDeletion
+
+Found = TypeVar("Found")
 
 
 def caller_of_key(key: ApiKey) -> Caller:
@@ -32,6 +34,11 @@ def session_find(*, caller: Caller, session_id: str, related: tuple[str, ...] = 
     """
     found = Session.objects.visible_to(caller).filter(session_id=session_id)
     rows: list[Session] = list(found.select_related(*related)[:2] if related else found[:2])
+    return only_one(rows)
+
+
+def only_one(rows: Sequence[Found]) -> Found:
+    """Return the one of the sessions found under an id. Raises NotFound and Conflict as `session_find` does."""
     if not rows:
         raise NotFound
     if len(rows) > 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from sessions_app.models import KnowledgeSource, Session, SessionState, Workflow
+from config.shared.plain_rows import Row, is_empty, stated
 
 # Where agents name the sources they use, by id or name, in a list under this key.
 NAMED_IN = ("agent_config", "settings", "context", "workflow_config")
@@ -25,13 +25,13 @@ class KnowledgeNames:
     texts: tuple[str, ...] = ()
 
 
-def knowledge_names(session: Session) -> KnowledgeNames:
+def knowledge_names(session: Row) -> KnowledgeNames:
     """Return the sources that the session's documents name, at most NAMES_READ."""
-    stated: list[Any] = []
+    entries: list[Any] = []
     for place in NAMED_IN:
-        listed = getattr(session, place).get(KNOWLEDGE_KEY)
-        stated += listed if isinstance(listed, list) else []
-    read = list(dict.fromkeys(_name(item) for item in stated if _name(item) is not None))[:NAMES_READ]
+        listed = stated(session[place], KNOWLEDGE_KEY)
+        entries += listed if isinstance(listed, list) else []
+    read = list(dict.fromkeys(_name(item) for item in entries if _name(item) is not None))[:NAMES_READ]
     return KnowledgeNames(
         tuple(name for name in read if isinstance(name, int)), tuple(name for name in read if isinstance(name, str))
     )
@@ -47,15 +47,15 @@ def _name(item: Any) -> int | str | None:
 
 def verdict_of(
     *,
-    session: Session,
-    state: SessionState | None,
-    workflows: Collection[Workflow],
-    sources: Collection[KnowledgeSource],
+    session: Row,
+    state: Row | None,
+    workflows: Collection[Row],
+    sources: Collection[Row],
     names: KnowledgeNames,
     messages: tuple[int, int],
     cut: Mapping[str, bool],
 ) -> dict[str, Any]:
-    """Return `{"complete", "missing": [{"part", "name", "reason"}]}`.
+    """Return `{"complete", "missing": [{"part", "name", "reason"}]}` of rows with their documents as stored texts.
 
     `messages` is how many were found and how many there should be; that older ones are beyond `last` is no fault.
     `cut` says of which parts only a beginning is shown. What a session never had (a state, preferences) is not missing.
@@ -63,7 +63,7 @@ def verdict_of(
     found, expected = messages
     missing = [
         *_session_missing(session),
-        *_workflows_missing(session, state, workflows),
+        *_workflows_missing(state, workflows),
         *_sources_missing(sources, names),
     ]
     if found < expected:
@@ -78,28 +78,28 @@ def _told(part: str, name: str, reason: str) -> Missing:
     return {"part": part, "name": name, "reason": reason}
 
 
-def _session_missing(session: Session) -> Iterator[Missing]:
-    if session.metadata.get(PLACEHOLDER):
-        yield _told("session", session.session_id, _("Its records came first; the session itself was never described."))
+def _session_missing(session: Row) -> Iterator[Missing]:
+    if stated(session["metadata"], PLACEHOLDER):
+        yield _told(
+            "session", session["session_id"], _("Its records came first; the session itself was never described.")
+        )
 
 
-def _workflows_missing(
-    session: Session, state: SessionState | None, workflows: Collection[Workflow]
-) -> Iterator[Missing]:
-    named = state.workflow_name if state else ""
-    if named and not any(row.workflow_id == named for row in workflows):
+def _workflows_missing(state: Row | None, workflows: Collection[Row]) -> Iterator[Missing]:
+    named = state["workflow_name"] if state else ""
+    if named and not any(row["workflow_id"] == named for row in workflows):
         yield _told("workflow", named, _("The state names it, and there is none of this id."))
     for row in workflows:
-        if not (row.nodes or row.edges or row.config):
-            yield _told("workflow", row.workflow_id, _("It is named, but was never defined."))
+        if all(is_empty(row[name]) for name in ("nodes", "edges", "config")):
+            yield _told("workflow", row["workflow_id"], _("It is named, but was never defined."))
 
 
-def _sources_missing(sources: Collection[KnowledgeSource], names: KnowledgeNames) -> Iterator[Missing]:
-    alive = [row for row in sources if row.deleted_at is None]
+def _sources_missing(sources: Collection[Row], names: KnowledgeNames) -> Iterator[Missing]:
+    alive = [row for row in sources if row["deleted_at"] is None]
     for name in (*names.ids, *names.texts):
-        column = "pk" if isinstance(name, int) else "source_name"
-        if any(getattr(row, column) == name for row in alive):
+        column = "id" if isinstance(name, int) else "source_name"
+        if any(row[column] == name for row in alive):
             continue
-        deleted = any(getattr(row, column) == name for row in sources)
+        deleted = any(row[column] == name for row in sources)
         reason = _("The knowledge source was deleted.") if deleted else _("There is no such knowledge source.")
         yield _told("knowledge_sources", str(name), reason)

@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.utils.dateparse import parse_datetime
 from redis.exceptions import RedisError
 
+from config.shared.plain_rows import moment
 from sessions_app.models import Session, SessionActivity, Workflow
 
 logger = structlog.get_logger(__name__)
@@ -70,26 +69,20 @@ def _key(pk: int, version: int, updated_at: Any, workflow_id: int | None) -> str
     The time of the change tells versions apart that a restored backup has counted anew, and the workflow is what its
     deletion takes away without a new version.
     """
-    return f"session:{pk}:{version}:{_moment(updated_at).timestamp()}:{workflow_id}"
+    return f"session:{pk}:{version}:{moment(updated_at).timestamp()}:{workflow_id}"
 
 
 def _built(kept: tuple[list[Any], str | None], live: Any) -> Session:
     """Return the session of cached columns, with what changes without a new version as it is now."""
     columns, workflow = kept
     session: Session = Session.from_db(connection.alias, _COLUMNS, columns)
-    session.expires_at = _moment(live[4])
+    session.expires_at = moment(live[4])
     known = session._state.fields_cache
     known["workflow"] = Workflow(pk=live[3], workflow_id=workflow) if workflow is not None else None
     if live[5] is not None:
-        values = [live[0], live[6], _moment(live[5])]
+        values = [live[0], live[6], moment(live[5])]
         known["activity"] = SessionActivity.from_db(connection.alias, _ACTIVITY, values)
     return session
-
-
-def _moment(value: Any) -> Any:
-    """Return a time as the drivers give it (text on SQLite, without a zone on MariaDB) in UTC."""
-    moment = parse_datetime(value) if isinstance(value, str) else value
-    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) and moment.tzinfo is None else moment
 
 
 class _Away:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from config.shared.api.renderers import dump_answer
 from config.shared.callers import Caller
+from config.shared.plain_rows import passed_on
 from history_app.selectors.restore import session_restore
 from history_app.services.recording import record_many
 from history_app.services.tasks import task_create
@@ -71,7 +72,7 @@ def _timed(call: Callable[[], Any]) -> float:
 
 def _restore_line(caller: Caller, messages: int, rounds: int) -> Line:
     def ours() -> bytes:
-        return dump_answer(session_restore(caller=caller, session_id=NAME, last=LAST))
+        return dump_answer(session_restore(caller=caller, session_id=NAME, last=LAST, document=passed_on))
 
     with CaptureQueriesContext(connection) as captured:
         ours()

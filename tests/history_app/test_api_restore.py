@@ -6,8 +6,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from config.shared.api.renderers import dump_answer
+from config.shared.callers import Caller
+from config.shared.errors import Conflict, NotFound
 from history_app.models import Message, Subtask
-from sessions_app.models import KnowledgeSource
+from history_app.selectors.restore import session_restore
+from sessions_app.models import KnowledgeSource, SessionDeletion
 from tests.factories import (
     make_knowledge_source,
     make_message,
@@ -177,5 +181,66 @@ def test_as_many_queries_whatever_the_session_holds(agent, session, now):
         body = agent.get(RESTORE).json()
     assert (len(body["messages"]), len(body["open_tasks"]), len(body["pending_tool_calls"])) == (61, 61, 61)
     assert Subtask.objects.count() == 63
-    # Nine, and the key.
-    assert len(large) == len(small) == 10
+    # Seven, and the key.
+    assert len(large) == len(small) == 8
+
+
+def test_numbers_that_were_removed_cost_one_more_query(owner, session, now):
+    _filled(session, now, 30)
+    Message.objects.filter(session=session, sequence__gte=5, sequence__lt=28).delete()
+    owner.get(RESTORE)
+    with CaptureQueriesContext(connection) as queries:
+        body = owner.get(RESTORE, {"last": 6}).json()
+    assert [row["sequence"] for row in body["messages"]] == [2, 3, 4, 28, 29, 30]
+    assert len(queries) == 9
+
+
+def _odd(session, now):
+    """Give the session documents whose texts could come out in more than one way, in every part."""
+    odd = {"small": 1e-07, "great": 1e300, "text": 'a "quote"\n\u00fc \U0001f600 pre-e+1', "none": None, "zero": -0.0}
+    _filled(session, now, 3)
+    for name in ("context", "settings", "metadata", "workflow_config", "thread_configs", "external_ids"):
+        setattr(session, name, {"of": name, **odd})
+    session.tags, session.expires_at = ["one", "e-mail"], now + timedelta(microseconds=17)
+    session.save()
+    make_session_state(session=session, version=3, workflow_name="react", data=odd, errors=[odd], start_time=now)
+    make_message(session=session, content=None, structured_content=[odd], metadata=odd)
+    make_subtask(task=make_task(session=session, results=odd), context=odd, validation_report=odd)
+    make_tool_call(session=session, status="pending", tool_input="text", metadata=odd)
+    make_tool_call(session=session, status="pending", tool_input=None)
+
+
+def test_the_answer_is_the_value_that_python_gets_written_as_every_answer(agent, session, now):
+    _odd(session, now)
+    caller = Caller(kind="key", name="a", role="agent", project_ids=frozenset({session.project_id}), project_id=None)
+    value = session_restore(caller=caller, session_id="s1", last=100)
+    assert value["state"]["errors"][0]["great"] == 1e300
+    assert (value["session"]["expires_at"] - now, value["messages"][0]["timestamp"]) == (
+        timedelta(microseconds=17),
+        now,
+    )
+    assert agent.get(RESTORE).content == dump_answer(value)
+
+
+def test_an_integer_beyond_64_bits_comes_back_exactly(agent, session, now):
+    make_session_state(session=session, data={"n": 2**70, "small": 1e-07}, errors=[2**70])
+    make_message(session=session, metadata={"n": 2**70})
+    body = agent.get(RESTORE).json()
+    assert (body["state"]["data"], body["state"]["errors"]) == ({"n": 2**70, "small": 1e-07}, [2**70])
+    assert body["messages"][0]["metadata"] == {"n": 2**70}
+
+
+def test_of_two_projects_with_the_same_id_one_is_to_be_said(session, other_project):
+    make_session(project=other_project, session_id="s1", title="Theirs")
+    seen = {"kind": "staff", "name": "a", "role": "admin", "project_id": None}
+    with pytest.raises(Conflict):
+        session_restore(caller=Caller(**seen, project_ids=None), session_id="s1", last=1)
+    with pytest.raises(NotFound):
+        session_restore(caller=Caller(**seen, project_ids=frozenset()), session_id="s1", last=1)
+    theirs = Caller(**seen, project_ids=frozenset({other_project.pk}))
+    assert session_restore(caller=theirs, session_id="s1", last=1)["session"]["title"] == "Theirs"
+
+
+def test_a_session_that_is_being_deleted_is_gone(agent, session, now):
+    SessionDeletion.objects.create(session=session, former_id="s1", requested_at=now)
+    assert agent.get(RESTORE).status_code == 404

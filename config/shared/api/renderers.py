@@ -38,6 +38,8 @@ def dump_answer(data: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, orjson.Fragment):
+        return json.loads(orjson.dumps(value))
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 

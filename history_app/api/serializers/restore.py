@@ -7,7 +7,7 @@ from rest_framework import serializers
 from config.shared.api.fields import InstantValue, IntegerValue, TextValue
 from config.shared.api.serializers import LedgerSerializer
 from history_app.models import Message, Subtask, Task, ToolCall
-from history_app.selectors import restore
+from history_app.selectors import restore_rows as rows
 from sessions_app.models import KnowledgeSource, Session, SessionState, Workflow
 
 
@@ -42,14 +42,14 @@ class VerdictSerializer(serializers.Serializer):
 
 _SESSION = _shown(
     Session,
-    restore.SESSION_FIELDS,
+    rows.SESSION_FIELDS,
     "RestoredSessionSerializer",
     workflow=TextValue(allow_null=True, read_only=True),
     message_count=IntegerValue(read_only=True),
     last_activity_at=InstantValue(read_only=True),
 )
-_STEP = _shown(Subtask, restore.SUBTASK_FIELDS, "RestoredSubtaskSerializer")
-_TASK = _shown(Task, restore.TASK_FIELDS, "RestoredTaskSerializer", subtasks=_STEP(many=True))
+_STEP = _shown(Subtask, rows.SUBTASK_FIELDS, "RestoredSubtaskSerializer")
+_TASK = _shown(Task, rows.TASK_FIELDS, "RestoredTaskSerializer", subtasks=_STEP(many=True))
 _MESSAGE_NAMES = ("id", "record_id", "timestamp", "sequence", "role", "content", "metadata")
 
 
@@ -57,11 +57,11 @@ class RestoreSerializer(serializers.Serializer):
     """All that an agent needs to come back."""
 
     session = _SESSION()
-    state = _shown(SessionState, restore.STATE_FIELDS, "RestoredStateSerializer")(allow_null=True)
+    state = _shown(SessionState, rows.STATE_FIELDS, "RestoredStateSerializer")(allow_null=True)
     messages = _shown(Message, _MESSAGE_NAMES, "RestoredMessageSerializer")(many=True)
     open_tasks = _TASK(many=True)
-    pending_tool_calls = _shown(ToolCall, restore.CALL_FIELDS, "PendingCallSerializer")(many=True)
+    pending_tool_calls = _shown(ToolCall, rows.CALL_FIELDS, "PendingCallSerializer")(many=True)
     user = RestoredUserSerializer(allow_null=True)
-    workflow = _shown(Workflow, restore.WORKFLOW_FIELDS, "RestoredWorkflowSerializer")(allow_null=True)
-    knowledge_sources = _shown(KnowledgeSource, restore.SOURCE_FIELDS, "RestoredSourceSerializer")(many=True)
+    workflow = _shown(Workflow, rows.WORKFLOW_FIELDS, "RestoredWorkflowSerializer")(allow_null=True)
+    knowledge_sources = _shown(KnowledgeSource, rows.SOURCE_FIELDS, "RestoredSourceSerializer")(many=True)
     verdict = VerdictSerializer()

@@ -14,6 +14,7 @@ from config.shared.api.pagination import LARGEST_PAGE_SIZE
 from config.shared.api.serializers import MASK
 from config.shared.api.viewsets import LedgerViewSet
 from config.shared.errors import InvalidInput
+from config.shared.plain_rows import passed_on
 from history_app.api.parameters import SESSION
 from history_app.api.serializers.restore import RestoreSerializer
 from history_app.models import Message
@@ -35,7 +36,7 @@ class RestoreViewSet(LedgerViewSet):
 
         `verdict` says whether something that the session names or counts is missing, by name.
         """
-        bundle = session_restore(caller=self.caller, session_id=session_id, last=_last_of(request))
+        bundle = session_restore(caller=self.caller, session_id=session_id, last=_last_of(request), document=passed_on)
         return Response(bundle if self.caller.can_see_contents else _masked(bundle))
 
 
