@@ -29,7 +29,7 @@ _SESSION = OpenApiParameter("session_id", OpenApiTypes.STR, OpenApiParameter.PAT
 class SessionMessageViewSet(ListMixin, LedgerViewSet):
     """The messages of one session in their order."""
 
-    queryset = Message.objects.select_related("session")
+    queryset = Message.objects.all()
     serializer_class = SessionMessageSerializer
     filterset_class = SessionMessageFilterSet
     pagination_class = SessionMessagePagination
@@ -41,7 +41,9 @@ class SessionMessageViewSet(ListMixin, LedgerViewSet):
         if getattr(self, "swagger_fake_view", False):
             return Message.objects.none()
         session = session_find(caller=self.caller, session_id=self.kwargs["session_id"])
-        return super().get_queryset().filter(session=session)
+        # Through the session: each row then knows it, and none reads it, with its documents, once more.
+        rows: QuerySet[Message] = session.message_set.all()
+        return rows
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one page of the messages, or with `last` the last ones."""
