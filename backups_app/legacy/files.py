@@ -57,6 +57,14 @@ def walk(root: Path) -> Iterator[FoundFile | NotFollowed]:
         yield from (_judged(entry, root) for entry in entries if not entry.is_dir(follow_symlinks=False))
 
 
+def files_at(path: Path) -> Iterator[FoundFile | NotFollowed]:
+    """Every entry below a folder, or the one file that `path` is."""
+    if path.is_file():
+        yield FoundFile(path, path.name, path.stat().st_size)
+    else:
+        yield from walk(path)
+
+
 def shown(path: Path, root: Path) -> str:
     """The path inside the store with `/`, as text that can be stored and printed."""
     inside = path.relative_to(root).as_posix()

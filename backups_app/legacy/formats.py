@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from backups_app.legacy.history_store.store import HistoryStore
 from backups_app.legacy.history_store.survey import looks_like_history_store
+from backups_app.legacy.mysql_chat.store import MySQLChat, looks_like_mysql_chat
 from backups_app.legacy.session_payloads.store import SessionPayloads, looks_like_session_payloads
 from backups_app.legacy.types import LegacyItem, Reading
 
@@ -30,6 +31,7 @@ class Format(NamedTuple):
 FORMATS = {
     "history_store": Format(looks_like_history_store, HistoryStore),
     "session_payloads": Format(looks_like_session_payloads, SessionPayloads),
+    "mysql_chat": Format(looks_like_mysql_chat, MySQLChat),
 }
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -12,11 +12,14 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?(Z|z|[
 _DIGITS = re.compile(r"\d{9,14}(\.\d+)?", re.ASCII)
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ", re.ASCII)
 _REPR = re.compile(r"datetime\.datetime\((\d{1,4}(?:, \d{1,6}){2,6})(, tzinfo=datetime\.timezone\.utc)?\)", re.ASCII)
+_OFFSET = re.compile(r"([+-])(\d{1,2}):([0-5]\d)", re.ASCII)
 # What all three databases hold and every zone can shift: MariaDB begins in the year 1000, the calendar ends in 9999.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9998
 # Seconds reach the year 5138 here; larger numbers are milliseconds.
 _FIRST_MILLISECONDS = 10**11
 _BEYOND_MILLISECONDS = 10**14
+# What MySQL takes as an offset is less.
+_MOST_HOURS = 14
 
 
 def time_read(value: Any, zone: tzinfo) -> datetime | None:
@@ -33,6 +36,15 @@ def time_read(value: Any, zone: tzinfo) -> datetime | None:
     if type(value) is int or type(value) is float:
         return _from_number(value)
     return None
+
+
+def zone_of_offset(text: str) -> tzinfo | None:
+    """The zone that is this far from UTC, such as `+08:00`; None for anything else."""
+    found = _OFFSET.fullmatch(text)
+    if found is None or int(found[2]) > _MOST_HOURS:
+        return None
+    distance = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return timezone(-distance if found[1] == "-" else distance)
 
 
 def _from_text(text: str, zone: tzinfo) -> datetime | None:

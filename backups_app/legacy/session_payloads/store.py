@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, read_whole, walk
+from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, read_whole
 from backups_app.legacy.history_store.encodings import as_utf8
 from backups_app.legacy.history_store.lines import EPOCH
 from backups_app.legacy.history_store.sessions import BadSession
@@ -34,8 +34,8 @@ CHUNK_BYTES = 8_000_000
 
 
 def looks_like_session_payloads(root: Path) -> bool:
-    """Whether one of the first JSON files below the folder is, beyond doubt, a payload or a batch of them."""
-    found = (entry for entry in walk(root) if isinstance(entry, FoundFile) and entry.name.endswith(ENDING))
+    """Whether one of the first JSON files at the path is, beyond doubt, a payload or a batch of them."""
+    found = (entry for entry in files_at(root) if isinstance(entry, FoundFile) and entry.name.endswith(ENDING))
     return any(_is_certain_file(file) for file in islice(found, LOOKED_AT))
 
 
@@ -57,7 +57,7 @@ class SessionPayloads:
         self.reading = reading
         self._files: list[FoundFile] = []
         self._skipped: list[Finding] = []
-        for entry in walk(root):
+        for entry in files_at(root):
             if isinstance(entry, NotFollowed):
                 self._skip(entry.name, "not_followed", entry.why)
             elif entry.name.endswith(ENDING):

@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("path", type=Path, help="folder of the store")
+        parser.add_argument("path", type=Path, help="folder of the store, or its one file")
         parser.add_argument("--format", default=AUTO, choices=(AUTO, *FORMATS), help="default: recognised by itself")
         parser.add_argument("--project", default=DEFAULT_PROJECT, help="slug of the project (default: default)")
         parser.add_argument("--timezone", default="UTC", help="zone of times that name none (default: UTC)")

@@ -69,8 +69,8 @@ def store_import(
 
 
 def _format_of(path: Path, source_format: str) -> str:
-    if not path.is_dir():
-        raise InvalidInput.at("/path", _("There is no folder %s.") % path)
+    if not path.is_dir() and not path.is_file():
+        raise InvalidInput.at("/path", _("There is no file or folder %s.") % path)
     name = detect(path) if source_format == AUTO else source_format
     if name not in FORMATS:
         raise InvalidInput.at("/format", _("No known store lies in %s.") % path)

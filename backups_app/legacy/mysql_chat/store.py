@@ -1,0 +1,135 @@
+"""Reads the dumps in a folder: sessions as they come, messages in the order of their times, then of the file."""
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, open_plain
+from backups_app.legacy.history_store.lines import EPOCH
+from backups_app.legacy.mysql_chat.rows import BadRow, message_of, session_of
+from backups_app.legacy.mysql_chat.statements import SCHEMA, Dump, Row
+from backups_app.legacy.session_payloads.sessions import sealed
+from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
+
+ENDING = ".sql"
+LOOKED_AT = 20
+LOOKED_INTO = 1024 * 1024
+_MICROSECOND = timedelta(microseconds=1)
+# The messages of a dump stand in the order of their ids. They are put in order outside of memory.
+_SPOOL = """
+CREATE TABLE session (session_id TEXT PRIMARY KEY, begun INTEGER) WITHOUT ROWID;
+CREATE TABLE message (number INTEGER PRIMARY KEY, session_id TEXT, moment INTEGER, record BLOB);
+"""
+_IN_ORDER = """
+SELECT record, begun, moment IS NULL FROM message LEFT JOIN session USING (session_id)
+ORDER BY session_id, coalesce(moment, begun, 0), number
+"""
+
+
+def looks_like_mysql_chat(root: Path) -> bool:
+    """Whether one of the first dumps at the path speaks of the chat tables near its beginning."""
+    found = (entry for entry in files_at(root) if isinstance(entry, FoundFile) and entry.name.endswith(ENDING))
+    return any(_speaks_of_chat(file) for file in islice(found, LOOKED_AT))
+
+
+def _speaks_of_chat(file: FoundFile) -> bool:
+    with suppress(Unreadable), open_plain(file.path) as opened:
+        begun = opened.read(LOOKED_INTO)
+        return any(table.encode() in begun for table in SCHEMA)
+    return False
+
+
+class MySQLChat:
+    """The dumps of a folder, or one dump. `bytes_read` of `bytes` tells how far the reading is."""
+
+    def __init__(self, root: Path, reading: Reading) -> None:
+        """List the files; nothing is opened yet."""
+        self.reading = reading
+        self._files: list[FoundFile] = []
+        self._skipped: list[Finding] = []
+        for entry in files_at(root):
+            if isinstance(entry, NotFollowed):
+                self._skipped.append(Finding(Level.SKIPPED, "not_followed", Place(entry.name), entry.why, "file"))
+            elif entry.name.endswith(ENDING):
+                self._files.append(entry)
+            else:
+                detail = "not a dump"
+                self._skipped.append(Finding(Level.SKIPPED, "stray_file", Place(entry.name), detail, "file"))
+        self.bytes = sum(file.size for file in self._files)
+        self.bytes_read = 0
+
+    def items(self) -> Generator[LegacyItem, None, None]:
+        """Everything, dump by dump: its sessions as they come, then its messages."""
+        for finding in self._skipped:
+            self.reading.report(finding)
+        for file in self._files:
+            # An empty name is a private file of SQLite's own, which is gone when it is closed.
+            with closing(sqlite3.connect("", check_same_thread=False, isolation_level=None)) as spool:
+                spool.executescript(f"{_SPOOL}PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;")
+                yield from self._dump(file, spool)
+                yield from self._messages(spool)
+
+    def _dump(self, file: FoundFile, spool: sqlite3.Connection) -> Iterator[LegacyItem]:
+        """The sessions of a dump; its messages go to the spool."""
+        before = self.bytes_read
+        try:
+            with open_plain(file.path) as opened:
+                dump = Dump(opened, file.name, self.reading)
+                for row in dump.rows():
+                    yield from self._row(row, file.name, spool)
+                    self.bytes_read = before + dump.tokens.bytes_read
+                self._note_zone(dump, file)
+        except Unreadable as error:
+            self.reading.report(Finding(Level.REJECTED, "unreadable", Place(file.name), str(error), "file"))
+        self.bytes_read = before + file.size
+
+    def _row(self, row: Row, path: str, spool: sqlite3.Connection) -> Iterator[LegacyItem]:
+        if row.table == "chat_messages":
+            record, moment = message_of(row, path, self.reading)
+            values = (record.session_id, _micros(moment), msgspec.msgpack.encode(record))
+            spool.execute("INSERT INTO message (session_id, moment, record) VALUES (?, ?, ?)", values)
+            return
+        try:
+            session = session_of(row, path, self.reading)
+        except BadRow as error:
+            place = Place(path, row.line, row.table)
+            self.reading.report(Finding(Level.REJECTED, "bad_session_id", place, str(error), "session"))
+            return
+        begun = (session.session_id, _micros(session.created_at))
+        spool.execute("INSERT OR REPLACE INTO session VALUES (?, ?)", begun)
+        yield from self._finished(session)
+
+    def _finished(self, session: LegacySession) -> Iterator[LegacyItem]:
+        if session.created_at is None:
+            session.created_at = session.updated_at = EPOCH
+            session.repaired = True
+            detail = "the session names no time at all; 1970 stands in"
+            self.reading.report(Finding(Level.REPAIRED, "no_time", session.place, detail, "session"))
+        config = sealed(session)
+        yield session
+        if config is not None:
+            yield config
+
+    def _messages(self, spool: sqlite3.Connection) -> Iterator[LegacyRecord]:
+        for packed, begun, is_timeless in spool.execute(_IN_ORDER):
+            record = cast("LegacyRecord", msgspec.msgpack.decode(packed, type=LegacyRecord))
+            if is_timeless:
+                record.timestamp = EPOCH if begun is None else EPOCH + begun * _MICROSECOND
+                detail = f"the message has no time; {record.timestamp.isoformat()}, the start of its session, stands in"
+                self.reading.report(Finding(Level.NOTE, "no_time", record.place, detail, "message"))
+            yield record
+
+    def _note_zone(self, dump: Dump, file: FoundFile) -> None:
+        if not dump.zone_is_stated():
+            detail = f"the dump names no time zone; its times are taken to be of {self.reading.zone}"
+            self.reading.report(Finding(Level.NOTE, "time_zone", Place(file.name), detail, "file"))
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - EPOCH) // _MICROSECOND
