@@ -5,8 +5,9 @@ knows grams by a hash of 32 bits: two grams of one hash share a posting, which n
 """
 
 import struct
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from zlib import crc32
 
 RUNS_PER_BLOCK = 16384
@@ -51,19 +52,47 @@ def runs_posted(one: bytes, size: int) -> Sequence[int]:
     return _listed(one) if len(one) < size else runs_of(one)
 
 
-def common_runs(postings: Sequence[bytes], size: int) -> list[int]:
-    """Return the runs, in order, that are in every one of the postings of a block with bitmaps of `size` bytes."""
+def runs_counted(one: bytes, size: int) -> int:
+    """Return how many runs a posting of a block with bitmaps of `size` bytes names."""
+    return len(one) // 2 if len(one) < size else int.from_bytes(one, "little").bit_count()
+
+
+def common_posting(postings: Sequence[bytes], size: int) -> bytes:
+    """Return the posting of the runs that are in every one of the postings; empty where there are none.
+
+    Bitmaps stay bitmaps: of a frequent word few runs are ever looked at, and taking a bitmap apart costs the most.
+    """
     lists = sorted((one for one in postings if len(one) < size), key=len)
     bitmap = -1
     for one in postings:
         if len(one) >= size:
             bitmap &= int.from_bytes(one, "little")
     if not lists:
-        return runs_of(bitmap.to_bytes(size, "little"))
+        return bitmap.to_bytes(size, "little") if bitmap else b""
     found = set(_listed(lists[0]))
     for one in lists[1:]:
         found.intersection_update(_listed(one))
-    return sorted(found) if bitmap == -1 else sorted(run for run in found if bitmap >> run & 1)
+    kept = sorted(found) if bitmap == -1 else sorted(run for run in found if bitmap >> run & 1)
+    return struct.pack(f"<{len(kept)}H", *kept)
+
+
+def by_stretch(one: bytes, size: int, runs: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the posting in pieces of so many runs (a multiple of 8), each with its number; empty ones are left out.
+
+    A piece of a bitmap is a bitmap that begins at the piece's first run, a piece of a list is a list.
+    """
+    if len(one) < size:
+        listed, first = _listed(one), 0
+        while first < len(listed):
+            number = listed[first] // runs
+            end = bisect_left(listed, (number + 1) * runs, first)
+            yield number, one[2 * first : 2 * end]
+            first = end
+        return
+    for number, place in enumerate(range(0, size, runs // 8)):
+        piece = one[place : place + runs // 8]
+        if any(piece):
+            yield number, piece
 
 
 def _listed(one: bytes) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ compared themselves, the newest first, until the page is full.
 """
 
 import heapq
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +15,20 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from config.shared.errors import Unavailable
-from history_app.services.search_index.candidates import Candidates, Crowd, IndexMoved, Runs, ids_of, runs_in_time
+from history_app.services.search_index.candidates import (
+    Candidates,
+    Crowd,
+    IndexMoved,
+    Runs,
+    first_keys,
+    ids_of,
+    runs_in_time,
+)
+from history_app.services.search_index.choosing import EVERY, Choice, behind, between, one_of
 from history_app.services.search_index.matching import Snippet, snippet_of
 from history_app.services.search_index.needles import Needle
 from history_app.services.search_index.position import RECORD_TYPES, Position
+from history_app.services.search_index.postings import gram_key
 from history_app.services.search_index.sources import SOURCES, from_ticks, to_ticks
 from history_app.services.search_index.statements import Standing, standing_of
 from history_app.services.search_index.tails import FUTURE, Tail
@@ -28,9 +39,10 @@ EFFORT_PER_PAGE = 250_000
 EFFORT_HANDED_OVER = 8
 CHARACTERS_PER_PAGE = 64 * 1024 * 1024
 CHARACTERS_PER_QUERY = 2 * 1024 * 1024
-FIRST_RUNS, MOST_RUNS = 64, 4096
-# More pieces than these are not named one by one: the records between them are looked at, too.
-MOST_SPANS = 64
+# A page begins with as many runs as it has room for hits, but at least so many.
+LEAST_RUNS, MOST_RUNS = 16, 4096
+# The other grams of so many blocks are asked with the first statement, of twice as many with the next.
+FIRST_BLOCKS = 16
 # So few records of a narrow scope are looked at themselves, without the index.
 NARROW = 1000
 ATTEMPTS = 4
@@ -85,6 +97,17 @@ def search(
     raise Unavailable("The search index is being rebuilt; please try again.", retry_after=1)
 
 
+@dataclass(frozen=True)
+class Fresh:
+    """Records that the index does not know, or no longer; how many there are about, and which ids they have."""
+
+    name: str
+    conditions: list[str]
+    records: int
+    bound: int = FUTURE
+    count: int = 0
+
+
 class _Bounds:
     """Which times a search is about; also in microseconds since 1970."""
 
@@ -93,6 +116,8 @@ class _Bounds:
         self.since = -FUTURE if start is None else to_ticks(start)
         self.until = FUTURE if end is None else to_ticks(end)
         self.latest = FUTURE if after is None else to_ticks(after.timestamp)
+        # The times of a block that may hold such a record: the newest from the first on, the oldest before the second.
+        self.span = self.since, min(self.until, self.latest + 1)
         self.condition = Q()
         if start is not None:
             self.condition &= Q(timestamp__gte=start)
@@ -101,9 +126,13 @@ class _Bounds:
         if after is not None:
             self.condition &= Q(timestamp__lte=after.timestamp)
 
+    def within(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of these times."""
+        return rows.filter(self.condition) if self.condition else rows
+
     def let_through(self, oldest: int, newest: int) -> bool:
         """Return whether records of these times may be meant."""
-        return newest >= self.since and oldest < self.until and oldest <= self.latest
+        return newest >= self.span[0] and oldest < self.span[1]
 
 
 class _Search:
@@ -111,14 +140,15 @@ class _Search:
 
     def __init__(self, needle: Needle, scopes: Scopes, size: int, bounds: _Bounds, *, narrow: bool) -> None:
         self.needle, self.size, self.bounds, self.narrow = needle, size, bounds, narrow
-        self.scopes = {name: rows.filter(bounds.condition).order_by() for name, rows in scopes.items()}
+        self.scopes = {name: bounds.within(rows).order_by() for name, rows in scopes.items()}
         self.possible = {name: needle.possible_in(SOURCES[name]) for name in scopes}
+        self.choices = {name: Choice(SOURCES[name], rows, self.possible[name]) for name, rows in self.scopes.items()}
         self.units: list[tuple[int, int, Any]] = []
         self.hits: list[tuple[int, int, int, Hit]] = []
         self.seen: set[tuple[str, int]] = set()
         self.numbers = count()
         self.effort = self.characters = 0
-        self.runs, self.blocks = FIRST_RUNS, 1
+        self.runs, self.blocks = max(size, LEAST_RUNS), FIRST_BLOCKS
 
     def page(self) -> HitPage:
         """Return the page."""
@@ -140,30 +170,35 @@ class _Search:
         wide = [name for name in self.scopes if not (self.narrow and self._look_at_all(name))]
         if not wide:
             return
-        standing = standing_of(wide)
+        keys = [gram_key(gram) for gram in self.needle.grams]
+        standing = standing_of(wide, first_keys(keys), *self.bounds.span)
         for name in wide:
-            self._look_at_tail(name, standing)
-            if changed := standing.changed[name]:
-                self._compare(name, Q(pk__in=changed), len(changed))
+            self._queue_fresh(name, standing)
         telling = [one for one in standing.regions if self.bounds.let_through(one.oldest, one.newest)]
         if telling:
-            self._push(Candidates(telling, self.needle.grams))
+            for unit in Candidates(telling, keys, standing.pages).expand():
+                self._push(unit)
 
     def _look_at_all(self, name: str) -> bool:
         """Look at all records of a scope, if they are few. Returns whether they were."""
         records = self.scopes[name].values("pk")[: NARROW + 1].count()
         if records <= NARROW:
-            self._compare(name, Q(), records)
+            self._compare(name, [EVERY], records)
         return bool(records <= NARROW)
 
-    def _look_at_tail(self, name: str, standing: Standing) -> None:
+    def _queue_fresh(self, name: str, standing: Standing) -> None:
+        """Queue what the index does not know: the records behind the watermark, and the changed ones."""
         watermark = max((one.last_id for one in standing.regions if one.record_type == name), default=0)
         waiting = standing.highest[name] - watermark
+        changed = standing.changed[name]
+        conditions = [one_of(changed)] if changed else []
         if waiting <= SOURCES[name].tail:
             # Without an upper bound: whatever is answered by now is found, also when it came a moment ago.
-            self._compare(name, Q(pk__gt=watermark), waiting)
+            conditions.append(behind(watermark))
         else:
             self._push(Tail(name, self.scopes[name].filter(pk__gt=watermark), SOURCES[name].tail))
+        if conditions:
+            self._push(Fresh(name, conditions, max(0, waiting) + len(changed)))
 
     def _push(self, unit: Any) -> None:
         bound = min(unit.bound, self.bounds.latest)
@@ -177,12 +212,11 @@ class _Search:
 
     def _expand(self) -> None:
         """Look closer at the newest units."""
-        if runs := self._next_runs():
+        if units := self._next_records():
             before = self.characters
-            for name, spans in ids_of(runs).items():
-                self._compare_spans(name, sorted(spans))
+            self._compare_units(units)
             # More each time, as far as memory allows.
-            if self.characters - before < CHARACTERS_PER_QUERY:
+            if isinstance(units[-1], Runs) and self.characters - before < CHARACTERS_PER_QUERY:
                 self.runs = min(2 * self.runs, MOST_RUNS)
         elif crowds := self._next_crowds():
             for run in runs_in_time(crowds, self.bounds.let_through):
@@ -200,13 +234,13 @@ class _Search:
         self.blocks *= 2 if crowds else 1
         return crowds
 
-    def _next_runs(self) -> list[Runs]:
-        """Take the newest runs off the queue."""
-        found: list[Runs] = []
+    def _next_records(self) -> list[Fresh | Runs]:
+        """Take the newest records that can be named off the queue."""
+        found: list[Fresh | Runs] = []
         taken = 0
-        while taken < self.runs and self.units and isinstance(self.units[0][2], Runs):
+        while taken < self.runs and self.units and isinstance(self.units[0][2], Fresh | Runs):
             found.append(heapq.heappop(self.units)[2])
-            taken += len(found[-1].runs)
+            taken += found[-1].count
         return found
 
     def _walked(self, tail: Tail) -> list[Tail]:
@@ -216,22 +250,31 @@ class _Search:
         self.effort += tail.chunk
         return [more] if more else []
 
-    def _compare_spans(self, name: str, spans: list[tuple[int, int]]) -> None:
-        """Compare the records with these ids: from first to last, in order."""
-        records = sum(last - first + 1 for first, last in spans)
-        between = spans[-1][1] - spans[0][0] + 1
-        if len(spans) > 1 and between < 2 * records and self.possible[name]:
-            self._compare(name, Q(pk__gte=spans[0][0], pk__lte=spans[-1][1]), between)
-        elif len(spans) == 1:
-            self._compare(name, Q(pk__gte=spans[0][0], pk__lte=spans[0][1]), records)
-        else:
-            self._compare(name, Q(pk__in=[pk for first, last in spans for pk in range(first, last + 1)]), records)
+    def _compare_units(self, units: list[Fresh | Runs]) -> None:
+        """Compare all records that are named, those of one type with one statement."""
+        conditions: defaultdict[str, list[str]] = defaultdict(list)
+        records: Counter[str] = Counter()
+        for fresh in (unit for unit in units if isinstance(unit, Fresh)):
+            conditions[fresh.name] += fresh.conditions
+            records[fresh.name] += fresh.records
+        for name, spans in ids_of(unit for unit in units if isinstance(unit, Runs)).items():
+            condition, many = self._within(name, sorted(spans))
+            conditions[name].append(condition)
+            records[name] += many
+        for name, some in conditions.items():
+            self._compare(name, some, records[name])
 
-    def _compare(self, name: str, which: Q, records: int) -> None:
+    def _within(self, name: str, spans: list[tuple[int, int]]) -> tuple[str, int]:
+        """Return the condition of these ids, from first to last and in order, and how many they are."""
+        records = sum(last - first + 1 for first, last in spans)
+        width = spans[-1][1] - spans[0][0] + 1
+        if len(spans) == 1 or (width < 2 * records and self.possible[name]):
+            return between(spans[0][0], spans[-1][1]), width
+        return one_of(pk for first, last in spans for pk in range(first, last + 1)), records
+
+    def _compare(self, name: str, conditions: list[str], records: int) -> None:
         """Compare some of a scope's records, about so many."""
-        possible = self.possible[name]
-        rows = self.scopes[name].filter(which) if possible is None else self.scopes[name].filter(which, possible)
-        self._take(name, SOURCES[name].raw(rows))
+        self._take(name, self.choices[name].read(conditions))
         self.effort += records
 
     def _take(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:

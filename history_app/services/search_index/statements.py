@@ -1,4 +1,4 @@
-"""What a search reads of the index: four statements in SQL that all three databases understand.
+"""What a search reads of the index: two statements in SQL that all three databases understand.
 
 They are written by hand because a search is mostly them: the ORM would take longer to put them together than the
 database to answer them.
@@ -16,6 +16,11 @@ from history_app.services.search_index.sources import SOURCES
 from history_app.services.search_index.stretches import NO_RECORD
 
 _BLOCK, _PAGE, _NOTE = (model._meta.db_table for model in (SearchBlock, SearchPage, SearchDirty))
+
+# What a row of the first statement is about.
+_OF_BLOCK, _OF_NOTE, _OF_TABLE, _OF_PAGE = range(4)
+# The pages of so many blocks are read with one statement.
+BLOCKS_PER_QUERY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,58 +43,89 @@ class Region:
 
 @dataclass
 class Standing:
-    """How the index stands at one moment: its blocks, and by record type what changed, and the highest id."""
+    """How the index stands at one moment.
+
+    Its blocks, the first pages of the newest ones, and by record type what changed, and the highest id.
+    """
 
     regions: list[Region] = field(default_factory=list)
+    pages: dict[tuple[int, int], bytes] = field(default_factory=dict)
     changed: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     highest: dict[str, int] = field(default_factory=dict)
 
 
-def standing_of(record_types: Sequence[str]) -> Standing:
+def standing_of(record_types: Sequence[str], keys: Sequence[int], since: int, until: int) -> Standing:
     """Return how the index stands for these record types.
+
+    The pages are those that hold the keys, of the newest blocks with times from `since` to before `until`.
 
     It is one statement, so that it is of one moment: whoever builds a block anew removes its notes and stores it at
     once, and a search that saw neither would miss what changed.
     """
-    marks = ", ".join(["%s"] * len(record_types))
+    named = "record_type IN ({})".format(", ".join(["%s"] * len(record_types)))
     columns = "id, record_type, first_id, last_id, pages, oldest, newest"
+    # The pages come first: their content says of which type the last column is. A column holds values of one kind, or
+    # MariaDB answers with decimals.
     parts = [
-        f"SELECT 0, {columns} FROM {_BLOCK} WHERE record_type IN ({marks})",  # noqa: S608 - our own names
-        f"SELECT 1, record_pk, record_type, 0, 0, 0, 0, 0 FROM {_NOTE} WHERE record_type IN ({marks})",  # noqa: S608
+        *([_pages_of_newest(named, keys)] if keys else ()),
+        f"SELECT {_OF_BLOCK}, {columns}, NULL FROM {_BLOCK} WHERE {named}",  # noqa: S608 - our own names
+        f"SELECT {_OF_NOTE}, record_pk, record_type, 0, 0, 0, 0, 0, NULL FROM {_NOTE} WHERE {named}",  # noqa: S608
     ]
-    highest = "SELECT 2, MAX(id), '{}', 0, 0, 0, 0, 0 FROM {}"
-    parts += [highest.format(name, SOURCES[name].table) for name in record_types]
+    highest = "SELECT {}, MAX(id), '{}', 0, 0, 0, 0, 0, NULL FROM {}"
+    parts += [highest.format(_OF_TABLE, name, SOURCES[name].table) for name in record_types]
+    parameters = [*record_types, since, until] if keys else []
     found = Standing()
-    for kind, number, record_type, *rest in _rows(" UNION ALL ".join(parts), [*record_types, *record_types]):
-        if kind == 0:
-            first_id, last_id, pages, oldest, newest = rest
+    for kind, number, name, *rest in _rows(" UNION ALL ".join(parts), [*parameters, *record_types, *record_types]):
+        if kind == _OF_BLOCK:
+            first_id, last_id, pages, oldest, newest = rest[:-1]
             times = NO_RECORD if oldest is None else (oldest, newest)
-            found.regions.append(Region(number, record_type, first_id, last_id, pages, *times))
-        elif kind == 1:
-            found.changed[record_type].append(number)
+            found.regions.append(Region(number, name, first_id, last_id, pages, *times))
+        elif kind == _OF_NOTE:
+            found.changed[name].append(number)
+        elif kind == _OF_PAGE:
+            found.pages[number, rest[2]] = bytes(rest[-1])
         else:
-            found.highest[record_type] = number or 0
+            found.highest[name] = number or 0
     return found
 
 
-def pages_of(wanted: Iterable[tuple[list[int], list[int]]]) -> dict[tuple[int, int], bytes]:
-    """Return pages by block and number; `wanted` are blocks, and the numbers that are wanted of each of them."""
-    conditions, parameters = [], []
-    for blocks, numbers in wanted:
-        conditions.append(f"block_id IN ({_marks(blocks)}) AND number IN ({_marks(numbers)})")
-        parameters += [*blocks, *numbers]
-    statement = f"SELECT block_id, number, content FROM {_PAGE} WHERE {' OR '.join(conditions)}"  # noqa: S608
-    return {(block, number): bytes(content) for block, number, content in _rows(statement, parameters)}
+def _pages_of_newest(named: str, keys: Sequence[int]) -> str:
+    wanted = " UNION ALL ".join(f"SELECT {key} AS gram" for key in keys)
+    newest = (
+        f"SELECT id, record_type, pages FROM {_BLOCK} WHERE {named} AND newest >= %s AND oldest < %s "  # noqa: S608
+        f"ORDER BY newest DESC, id DESC LIMIT {BLOCKS_PER_QUERY}"
+    )
+    return (
+        f"SELECT {_OF_PAGE}, b.id, b.record_type, 0, 0, p.number, 0, 0, p.content FROM ({newest}) b "  # noqa: S608
+        f"CROSS JOIN ({wanted}) g JOIN {_PAGE} p ON p.block_id = b.id AND p.number = g.gram %% b.pages"
+    )
 
 
-def stretches_of(blocks: Sequence[int]) -> dict[int, bytes]:
-    """Return the times of the stretches of blocks."""
-    statement = f"SELECT id, stretches FROM {_BLOCK} WHERE id IN ({_marks(blocks)})"  # noqa: S608
-    return {block: bytes(times) for block, times in _rows(statement, list(blocks))}
+def pages_of(
+    wanted: Iterable[tuple[list[int], list[int]]], stretches: Sequence[int] = ()
+) -> tuple[dict[tuple[int, int], bytes], dict[int, bytes]]:
+    """Return pages by block and number, and the times of the stretches of some blocks.
+
+    `wanted` are blocks, and the numbers that are wanted of each of them.
+    """
+    conditions = [f"block_id IN ({listed(blocks)}) AND number IN ({listed(numbers)})" for blocks, numbers in wanted]
+    parts = []
+    if conditions:
+        parts.append(f"SELECT block_id, number, content FROM {_PAGE} WHERE {' OR '.join(conditions)}")  # noqa: S608
+    if stretches:
+        parts.append(f"SELECT id, -1, stretches FROM {_BLOCK} WHERE id IN ({listed(stretches)})")  # noqa: S608
+    pages, times = {}, {}
+    for block, number, content in _rows(" UNION ALL ".join(parts), []):
+        if number < 0:
+            times[block] = bytes(content)
+        else:
+            pages[block, number] = bytes(content)
+    return pages, times
 
 
-def _marks(values: Sequence[int]) -> str:
-    return ", ".join(["%s"] * len(values))
+def listed(numbers: Iterable[int]) -> str:
+    """Return numbers as SQL; thousands of them as parameters would take longer than the statement itself."""
+    return ", ".join(map(str, numbers))
 
 
 def _rows(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
