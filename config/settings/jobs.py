@@ -53,7 +53,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = not EMBEDDED_BROKER
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 4
 # Installations that share a broker need names of their own.
-CELERY_TASK_DEFAULT_QUEUE = env.str("JOB_QUEUE", default="agentledger")
+JOB_QUEUE = CELERY_TASK_DEFAULT_QUEUE = env.str("JOB_QUEUE", default="agentledger")
 if CELERY_BROKER_URL.startswith("amqp"):
     # Replicated and on disk, so that a node of the cluster may be lost.
     CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from config.shared.callers import SYSTEM
 from config.shared.crypto import DecryptionFailed
 from config.shared.errors import Conflict, InvalidInput
-from sessions_app.models import AuditChain, AuditEntry, ProviderKey, SystemConfig
+from sessions_app.models import AuditChain, AuditEntry, ConfigVersion, ProviderKey, SystemConfig
 from sessions_app.services.audit import audit_record, audit_verify
 from sessions_app.services.configs import config_set, configs_seed
 from sessions_app.services.groups import groups_ensure
@@ -81,7 +81,10 @@ def test_a_key_that_was_moved_to_another_user_does_not_open(project, now):
 
 def test_seeding_again_never_overwrites(project, now):
     config_set(project_id=project.pk, key="log_level", value="DEBUG", now=now, caller=SYSTEM)
-    SystemConfig.objects.filter(project=project, key="rag_top_k").delete()
+    assert configs_seed(project_id=project.pk, now=now) == 0
+    # A default of a newer release is one that the project has never had.
+    for model in (SystemConfig, ConfigVersion):
+        model.objects.filter(project=project, key="rag_top_k").delete()
     assert configs_seed(project_id=project.pk, now=now) == 1
     assert default_project_ensure(now=now) == project
     assert SystemConfig.objects.get(project=project, key="log_level").value == "DEBUG"
