@@ -78,13 +78,13 @@ def fill(*, project_id: int, sessions: int, messages_each: int) -> None:
     # Behind what other sections have stored.
     first = (Session.objects.aggregate(Max("pk"))["pk__max"] or 0) + 1
     keys = range(first, first + sessions)
-    _load("sessions_app_session", SESSION_COLUMNS, (_session(project_id, n, pk) for n, pk in enumerate(keys, 1)))
-    _load(
+    load("sessions_app_session", SESSION_COLUMNS, (_session(project_id, n, pk) for n, pk in enumerate(keys, 1)))
+    load(
         "sessions_app_sessionactivity",
         ACTIVITY_COLUMNS,
         (_activity(n, pk, messages_each) for n, pk in enumerate(keys, 1)),
     )
-    _load("history_app_message", MESSAGE_COLUMNS, _messages(project_id, keys, messages_each, texts))
+    load("history_app_message", MESSAGE_COLUMNS, _messages(project_id, keys, messages_each, texts))
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT setval(pg_get_serial_sequence('sessions_app_session', 'id'), %s)", [keys[-1]])
@@ -110,7 +110,7 @@ def _messages(project_id: int, keys: range, each: int, texts: list[str]) -> Iter
             yield (project_id, session, f"msg-{sequence}", at, sequence, role, text, None)
 
 
-def _load(table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+def load(table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     names = ", ".join(columns)
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -20,7 +20,8 @@ SECTIONS = {
     "comebacks": "Coming back to a session",
     "imports": "Bringing in an old store",
     "peers": "Peers at the same work",
-    # Fills the store with a million messages, so it comes last.
+    # These fill the store with a million messages each, so they come last.
+    "searches": "Searching what was said",
     "pages": "Pages of a large store",
 }
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB"}
