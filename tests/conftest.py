@@ -35,6 +35,15 @@ def django_db_setup(django_db_setup, django_db_blocker):
             cursor.execute("DROP TRIGGER IF EXISTS audit_no_delete")
 
 
+@pytest.fixture(autouse=True)
+def _in_english():
+    """No test leaves its language to the next one."""
+    yield
+    from django.utils import translation
+
+    translation.deactivate()
+
+
 @pytest.fixture
 def now() -> datetime:
     """The moment at which the tests take place."""
