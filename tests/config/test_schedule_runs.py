@@ -28,6 +28,12 @@ class Clock:
         self.moment += timedelta(**by)
 
 
+@pytest.fixture(autouse=True)
+def _within_a_transaction(monkeypatch):
+    """Beat gives its connection back before it reads; here that would end the transaction of the test."""
+    monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
+
+
 @pytest.fixture
 def clock(monkeypatch):
     return Clock(monkeypatch, MORNING)
