@@ -59,7 +59,9 @@ def _postgresql_options(query_timeout: float, connect_timeout: int, prepared: bo
 def _mariadb_options(query_timeout: float, connect_timeout: int) -> dict[str, Any]:
     statements = (
         f"SET SESSION sql_mode='{MARIADB_SQL_MODE}', max_statement_time={query_timeout}, "
-        f"innodb_lock_wait_timeout={max(1, int(query_timeout)) if query_timeout else LOCK_WAIT_SECONDS}"
+        f"innodb_lock_wait_timeout={max(1, int(query_timeout)) if query_timeout else LOCK_WAIT_SECONDS}, "
+        # Long ids are ordered by all of their characters, not by the first 256.
+        "max_sort_length=4096"
     )
     return {
         "charset": "utf8mb4",

@@ -34,8 +34,7 @@ def _calls_without_result(now: datetime) -> Iterator[Finding]:
 @transaction.atomic
 def _call_repair(finding: Finding, now: datetime) -> dict[str, Any] | None:
     """Say that the call failed; a result that comes after all is a change like any other."""
-    lost = ToolCall.objects.filter(pk__in=_lost_calls(now).filter(pk=finding.pk).values_list("pk", flat=True)[:1])
-    pks = list(lost.values_list("pk", flat=True))
+    pks = list(_lost_calls(now).filter(pk=finding.pk).values_list("pk", flat=True))
     done = ToolCall.objects.filter(pk__in=pks, status=ToolCall.Status.PENDING).update(
         status=ToolCall.Status.ERROR, error_message=NO_RESULT
     )
