@@ -71,6 +71,8 @@ TABLES = {
     ),
     "error": ("history_app_errorrecord", (*FACT, "error_id", "error_type", "error_message", "stack_trace", "severity")),
 }
+# Texts that no old store has; ours writes them empty.
+EMPTY_TEXTS = {"sessions_app_sessionstate": ("turn_id",), "history_app_tokenusage": ("price_source",)}
 
 
 def measure(work: Work) -> list[Line]:
@@ -106,6 +108,8 @@ def _raw(source: Path) -> tuple[float, int]:
     with connection.cursor() as cursor:
         for table, _columns in TABLES.values():
             cursor.execute(f"CREATE TABLE raw_{table} (LIKE {table} INCLUDING ALL)")
+            for column in EMPTY_TEXTS.get(table, ()):
+                cursor.execute(f"ALTER TABLE raw_{table} ALTER COLUMN {column} SET DEFAULT ''")
     start = time.perf_counter()
     rows: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in TABLES}
     items, numbers = 0, {}
