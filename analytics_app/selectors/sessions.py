@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F
-from django.db.models.functions import TruncDate
 
+from analytics_app.selectors.local_days import local_day
 from analytics_app.selectors.tokens import Asked
 from config.shared.callers import Caller
 from history_app.models import ErrorRecord
@@ -26,7 +26,8 @@ def session_figures(*, caller: Caller, asked: Asked, start: datetime, end: datet
     lasted = ExpressionWrapper(F("activity__last_activity_at") - F("created_at"), output_field=DurationField())
     average = rows.aggregate(average=Avg(lasted))["average"]
     errors = ErrorRecord.objects.visible_to(caller).filter(timestamp__gte=start, timestamp__lt=end)
-    by_day = rows.annotate(date=TruncDate("created_at", tzinfo=asked.zone)).values("date").annotate(count=Count("pk"))
+    day = local_day("created_at", start=start, end=end, zone=asked.zone)
+    by_day = rows.annotate(date=day).values("date").annotate(count=Count("pk"))
     return {
         "start": start,
         "end": end,

@@ -1,6 +1,6 @@
 """Performance, sessions in figures and what is stored, over the API."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.cache import cache
@@ -48,8 +48,28 @@ def test_sessions_are_counted_by_how_they_ended(owner, project):
     assert (answer["average_duration"], answer["error_count"]) == (20.0, 1)
     assert answer["by_status"]["paused"] == 0
     assert answer["by_day"] == [{"date": "2026-03-14", "count": 5}]
-    in_shanghai = owner.get("/api/analytics/sessions/", {**PERIOD, "tz": "Asia/Tokyo"}).json()
-    assert [day["date"] for day in in_shanghai["by_day"]] == ["2026-03-14"]
+    in_tokyo = owner.get("/api/analytics/sessions/", {**PERIOD, "tz": "Asia/Tokyo"}).json()
+    assert [day["date"] for day in in_tokyo["by_day"]] == ["2026-03-14"]
+
+
+def test_days_are_those_of_the_zone_also_where_its_clocks_change(owner, project):
+    # New York: clocks go forward on 2026-03-08 at 07:00 UTC and back on 2026-11-01 at 06:00 UTC.
+    moments = [
+        "03-08T04:59:59",
+        "03-08T05:00:00",
+        "03-09T03:59:59",
+        "03-09T04:00:00",
+        "11-01T03:59:59",
+        "11-01T04:00:00",
+    ]
+    moments += ["11-02T04:59:59", "11-02T05:00:00"]
+    for moment in moments:
+        make_session(created_at=datetime.fromisoformat(f"2026-{moment}+00:00"))
+    asked = {"start": "2026-03-01T00:00:00Z", "end": "2026-12-01T00:00:00Z", "tz": "America/New_York"}
+    days = owner.get("/api/analytics/sessions/", asked).json()["by_day"]
+    counted = [("2026-03-07", 1), ("2026-03-08", 2), ("2026-03-09", 1)]
+    counted += [("2026-10-31", 1), ("2026-11-01", 2), ("2026-11-02", 1)]
+    assert [(day["date"], day["count"]) for day in days] == counted
 
 
 def test_nothing_yet_is_no_failure(owner, project):
