@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from analytics_app.models import ModelPrice, ModelUsage, RollupState, UserUsage
-from backups_app.models import ImportFinding, ImportRun
+from backups_app.models import Backup, ImportFinding, ImportRun, Restore
 from history_app.models import (
     Arrival,
     ErrorRecord,
@@ -261,6 +261,21 @@ def make_session_deletion(**fields: Any) -> SessionDeletion:
     """Make a deleted session whose rows are still there."""
     session = fields.pop("session", None) or make_session()
     return SessionDeletion.objects.create(session=session, former_id=session.session_id, **fields)
+
+
+def make_backup(**fields: Any) -> Backup:
+    """Make the row of a verified backup; no archive is behind it."""
+    name, number = f"backup-{_number()}", _number()
+    ended = {"finished_at": NOW, "verified_at": NOW, "last_check_at": NOW, "status": "verified"}
+    return Backup.objects.create(
+        **{"name": name, "location": name, "sequence": number, "started_at": NOW, **ended, **fields}
+    )
+
+
+def make_restore(**fields: Any) -> Restore:
+    """Make the row of a finished restore."""
+    defaults = {"backup_name": "20260314-092653-abcd", "target": "this store", "status": "completed"}
+    return Restore.objects.create(**{**defaults, "started_at": NOW, "finished_at": NOW, **fields})
 
 
 def make_import_run(**fields: Any) -> ImportRun:

@@ -12,6 +12,7 @@ from tests.factories import NOW
 
 EARLIER = NOW - timedelta(seconds=1)
 TOO_MANY = 10**12 + 1
+RUNNING = {"status": "running", "is_running": True, "lease_until": NOW, "finished_at": None}
 
 
 def _twice(make, **shared):
@@ -50,6 +51,16 @@ BREAKS = {
     "arrival_type_known": _once(factories.make_arrival, record_type="message"),
     "audit_number_once_per_project": _twice(factories.make_audit_entry, number=1),
     "audit_number_positive": _once(factories.make_audit_entry, number=0),
+    "backup_finished_after_start": _once(factories.make_backup, started_at=NOW, finished_at=EARLIER),
+    "backup_name_not_empty": _once(factories.make_backup, name=""),
+    "backup_name_once": _twice(factories.make_backup, name="same"),
+    "backup_running_once": _twice(factories.make_backup, **RUNNING),
+    "backup_running_or_over": _once(factories.make_backup, status="running", is_running=None),
+    "backup_sequence_once": _twice(factories.make_backup, sequence=7),
+    "backup_sequence_positive": _once(factories.make_backup, sequence=0),
+    "backup_status_known": _once(factories.make_backup, status="maybe"),
+    "backup_trigger_known": _once(factories.make_backup, trigger="whim"),
+    "backup_verified_with_time": _once(factories.make_backup, verified_at=None),
     "config_key_not_empty": _once(factories.make_system_config, key=""),
     "config_key_once_per_project": _twice(factories.make_system_config, key="same"),
     "config_snapshot_entry_once": _twice(
@@ -102,6 +113,10 @@ BREAKS = {
     "provider_not_empty": _once(factories.make_provider_key, provider=""),
     "residency_fence_positive": _once(factories.make_residency, fence=0),
     "residency_heartbeat_after_start": _once(factories.make_residency, resident_since=NOW, heartbeat_at=EARLIER),
+    "restore_finished_after_start": _once(factories.make_restore, started_at=NOW, finished_at=EARLIER),
+    "restore_running_once": _twice(factories.make_restore, **RUNNING),
+    "restore_running_or_over": _once(factories.make_restore, is_running=True),
+    "restore_status_known": _once(factories.make_restore, status="maybe"),
     "rollup_watermark_not_negative": _once(factories.make_rollup_state, watermark=-1),
     "run_finished_after_start": _once(factories.make_workflow_run, started_at=NOW, finished_at=EARLIER),
     "run_id_not_empty": _once(factories.make_workflow_run, run_id=""),

@@ -1,3 +1,3 @@
-"""The admin of import runs and their findings; the front page of the admin is made here too."""
+"""The admin of backups, restores and imports; the front page of the admin is made here too."""
 
-from backups_app.admin import imports  # noqa: F401
+from backups_app.admin import backups, imports  # noqa: F401

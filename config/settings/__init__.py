@@ -4,6 +4,7 @@
 from config.settings.admin import *
 from config.settings.api import *
 from config.settings.apps import *
+from config.settings.backups import *
 from config.settings.connectors import *
 from config.settings.databases import *
 from config.settings.documents import *

@@ -10,7 +10,8 @@ _OWN_APP = "_app"
 # Nobody edits these by hand; the audit may be read by those who are to read it.
 _AUDIT = frozenset({"auditentry", "auditchain"})
 # Who may enter, and what they brought that is secret: for administrators alone.
-_SECRET = frozenset({"apikey", "providerkey", "staffuser", "project", "keptanswer"})
+# An archive holds all of it.
+_SECRET = frozenset({"apikey", "providerkey", "staffuser", "project", "keptanswer", "backup", "restore"})
 # Settings and definitions, which operators keep and agents' supporters only read.
 _SETTINGS = frozenset({"systemconfig", "configversion", "configsnapshot", "configsnapshotentry"})
 _KEPT = _SETTINGS | {"userconfig", "workflow", "knowledgesource", "importrun", "importfinding", "externaldeletion"}

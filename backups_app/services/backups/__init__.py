@@ -1,0 +1,1 @@
+"""Backups of the whole store: made, checked, brought back, listed and pruned."""

@@ -1,0 +1,161 @@
+"""Runs of backups and restores: begun one at a time, kept alive by a lease, and ended with their cause."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from backups_app.models import Backup, Restore
+from backups_app.models.backups import name_is_safe
+from config.shared.errors import Conflict, InvalidInput
+from sessions_app.models import Event
+from sessions_app.services.events import event_record
+
+CAUSE_LENGTH = 4000
+EVENT_CAUSE_LENGTH = 200
+LOST = "The process that was at work on it disappeared."
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+log = structlog.get_logger(__name__)
+
+
+def backup_name_new(*, now: datetime) -> str:
+    """Return a name for a backup that begins now: the time in UTC and four letters of chance."""
+    return f"{now:%Y%m%d-%H%M%S}-{get_random_string(4, _LETTERS)}"
+
+
+def name_check(name: str) -> str:
+    """Return the name. Raises InvalidInput where it could not be the name of a folder."""
+    try:
+        name_is_safe(name)
+    except ValidationError as error:
+        raise InvalidInput.at("/name", error.messages[0]) from error
+    return name
+
+
+def backup_begin(*, name: str | None, trigger: str, requested_by: str, now: datetime) -> Backup:
+    """Make the row of a backup that begins now, under the next number.
+
+    Raises InvalidInput for a name that cannot be a folder's, Conflict while another backup or a restore is at work and
+    where the name is taken.
+    """
+    name = name_check(name) if name else backup_name_new(now=now)
+    if Restore.objects.filter(is_running=True).exists():
+        raise Conflict("A restore is at work. A backup begins when it is over.")
+    row = Backup(
+        name=name,
+        trigger=trigger,
+        requested_by=requested_by[:255],
+        started_at=now,
+        is_running=True,
+        lease_until=lease_end(now),
+        location=name,
+        sequence=(Backup.objects.aggregate(last=Max("sequence"))["last"] or 0) + 1,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise _why_not(name) from error
+    return row
+
+
+def _why_not(name: str) -> Conflict:
+    if Backup.objects.filter(name=name).exists():
+        return Conflict(f"There is a backup named {name} already.")
+    running = Backup.objects.filter(is_running=True).first()
+    return Conflict(f"The backup {running.name} is being made; one at a time." if running else "Another one was first.")
+
+
+@transaction.atomic
+def backup_fail(*, backup: Backup, cause: str, now: datetime) -> Backup:
+    """Mark a running backup as failed, with its cause, and tell of it in the same transaction (BACKUP_FAILED)."""
+    ended = {
+        "status": Backup.Status.FAILED,
+        "finished_at": max(now, backup.started_at),
+        "failure": cause[:CAUSE_LENGTH],
+    }
+    if Backup.objects.filter(pk=backup.pk, is_running=True).update(is_running=None, lease_until=None, **ended):
+        payload = {"trigger": backup.trigger, "cause": cause[:EVENT_CAUSE_LENGTH]}
+        event_record(project_id=None, kind=Event.Kind.BACKUP_FAILED, subject=backup.name, payload=payload, now=now)
+    backup.refresh_from_db()
+    return backup
+
+
+def restore_begin(*, backup_name: str, target: str, replace: bool, requested_by: str, now: datetime) -> Restore:
+    """Make the row of a restore that begins now. Raises Conflict while a backup or another restore is at work."""
+    if Backup.objects.filter(is_running=True).exists():
+        raise Conflict("A backup is being made. A restore begins when it is over.")
+    row = Restore(
+        backup_name=backup_name[:1000],
+        target=target[:500],
+        replace=replace,
+        requested_by=requested_by[:255],
+        started_at=now,
+        is_running=True,
+        lease_until=lease_end(now),
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict("A restore is at work already; one at a time.") from error
+    return row
+
+
+def restore_end(
+    *,
+    restore: Restore,
+    status: str,
+    now: datetime,
+    row_count: int = 0,
+    report: dict[str, object] | None = None,
+    failure: str = "",
+) -> Restore:
+    """Mark a running restore as completed, failed or only looked at, with what it did."""
+    restore.status, restore.row_count, restore.failure = status, row_count, failure[:CAUSE_LENGTH]
+    restore.report = report or {}
+    restore.is_running = restore.lease_until = None
+    restore.finished_at = max(now, restore.started_at)
+    restore.save()
+    return restore
+
+
+def lease_end(now: datetime) -> datetime:
+    """Return until when a run counts as alive that was heard of now."""
+    return now + timedelta(seconds=settings.JOB_LEASE)
+
+
+@contextmanager
+def lease_kept(row: Backup | Restore, clock: Callable[[], datetime] = timezone.now) -> Iterator[None]:
+    """Renew the run's lease from a thread of its own while it is at work: what is not renewed counts as dead."""
+    over = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(row, clock, over), name=f"lease-{row}", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def _keep(row: Backup | Restore, clock: Callable[[], datetime], over: threading.Event) -> None:
+    try:
+        while not over.wait(settings.JOB_LEASE / 3):
+            try:
+                kept = type(row)._default_manager.filter(pk=row.pk, is_running=True)
+                if not kept.update(lease_until=lease_end(clock())):
+                    return
+            except DatabaseError:
+                # The next turn tries anew; a lease that ends meanwhile is judged by whoever looks for dead runs.
+                log.warning("run_lease_not_renewed", run=str(row))
+                connection.close()
+    finally:
+        connection.close()
