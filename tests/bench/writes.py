@@ -45,7 +45,7 @@ def measure(work: Work) -> list[Line]:
         late_line(project, ones),
         *(batch_line(project, rounds, size, raw=_copy, table=COPY_OF, goal=">= 0.6") for size in BATCHES),
         *(batch_line(project, rounds, size, raw=_copy, table=COPY_WITH_KEY, goal=">= 0.6") for size in BATCHES),
-        many_line(project, seconds),
+        *many_lines(project, seconds),
     ]
 
 
@@ -172,37 +172,44 @@ def _executemany(_table: str, rows: list[tuple[Any, ...]]) -> None:
         cursor.executemany(INSERT, [(*each[:3], str(each[3].replace(tzinfo=None)), *each[4:]) for each in rows])
 
 
-def many_line(project: int, seconds: float) -> Line:
-    """Sixteen writers, each with its own session, one durable append at a time."""
-    rates = {"ours": 0.0, "raw": 0.0}
+def many_lines(project: int, seconds: float) -> list[Line]:
+    """Sixteen writers, each with its own session, one durable append at a time: how many, and how long one takes."""
+    best: dict[str, list[float]] = {"ours": [], "raw": []}
     # The children are forked, and must not share the parent's socket with the database.
     connection.close()
     forking = multiprocessing.get_context("fork")
     for name in ("raw", "ours", "raw", "ours"):
         with forking.Pool(PROCESSES) as pool:
-            counts = pool.starmap(_writers, [(name, project, seconds)] * PROCESSES)
-        rates[name] = max(rates[name], sum(counts) / seconds)
+            taken = list(itertools.chain(*pool.starmap(_writers, [(name, project, seconds)] * PROCESSES)))
+        best[name] = max(best[name], taken, key=len)
+    rates = [len(best[name]) / seconds for name in ("ours", "raw")]
+    slow = [1000 * statistics.quantiles(best[name], n=100)[-1] for name in ("ours", "raw")]
     note = f"{PROCESSES} processes of {THREADS} threads; limit: psycopg INSERT"
-    return Line("16 writers, own sessions", rates["ours"], rates["raw"], "messages/s", ">= 0.5", note)
+    return [
+        Line("16 writers, own sessions", *rates, "messages/s", ">= 0.5", note),
+        Line("16 writers, own sessions, p99", *slow, "ms", "<= 3", "of one append"),
+    ]
 
 
-def _writers(name: str, project: int, seconds: float) -> int:
-    """Write in several threads for some seconds and return how many messages; runs in a process of its own."""
+def _writers(name: str, project: int, seconds: float) -> list[float]:
+    """Write in several threads for some seconds and return what each write took; runs in a process of its own."""
     ready = threading.Barrier(THREADS + 1)
-    counts: list[int] = []
+    taken: list[float] = []
 
     def run() -> None:
         source = records(f"many-{uuid.uuid4()}")
         write = _our_writer(project, source) if name == "ours" else _raw_writer(project)
         prepared = [next(source) for _ in range(int(2000 * seconds))]
         ready.wait()
-        until, count = time.perf_counter() + seconds, 0
-        for each in itertools.cycle(prepared):
-            if time.perf_counter() >= until:
-                break
+        now, mine = time.perf_counter(), []
+        until = now + seconds
+        for count, each in enumerate(itertools.cycle(prepared)):
             write({**each, "record_id": f"{each['record_id']}{count}"})
-            count += 1
-        counts.append(count)
+            before, now = now, time.perf_counter()
+            mine.append(now - before)
+            if now >= until:
+                break
+        taken.extend(mine)
         connection.close()
 
     threads = [threading.Thread(target=run) for _ in range(THREADS)]
@@ -211,7 +218,7 @@ def _writers(name: str, project: int, seconds: float) -> int:
     ready.wait()
     for thread in threads:
         thread.join()
-    return sum(counts)
+    return taken
 
 
 def _our_writer(project: int, source: Iterator[Record]) -> Callable[[Record], Any]:
