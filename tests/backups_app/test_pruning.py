@@ -115,7 +115,7 @@ def _pruned(prune, *, now, protected: set[str], restoring: bool) -> list[str]:
     return broken + ["an archive is left without its row"] * bool(set(archive_names()) - kept)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.torture) for seed in range(2, 12))])
 def test_four_hundred_days_of_failures_break_no_promise(seed):
     assert _live(backups_prune, days=400, seed=seed) == []
     assert Backup.objects.verified().count() >= KEEP // 2
