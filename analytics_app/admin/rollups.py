@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from analytics_app.admin.dashboard.page import dashboard_page
 from analytics_app.models import ModelUsage, UserUsage
 from config.shared.admin.base import LedgerModelAdmin
 
@@ -35,6 +37,15 @@ class ModelUsageAdmin(RollupAdmin):
     list_display = ("start", "grain", "model", "provider", *_SUMS)
     search_fields = ("=model",)
     search_help_text = _("Name of a model")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put the dashboard beside the list that most of it is read from."""
+        page = path("dashboard/", self.admin_site.admin_view(self.dashboard), name="analytics_app_modelusage_dashboard")
+        return [page, *super().get_urls()]
+
+    def dashboard(self, request: HttpRequest) -> HttpResponse:
+        """Show figures of a period as charts."""
+        return dashboard_page(request, self.admin_site)
 
 
 @admin.register(UserUsage)

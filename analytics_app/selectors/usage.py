@@ -10,10 +10,11 @@ from datetime import datetime
 from decimal import localcontext
 from typing import Any
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from analytics_app.models import RollupState, UsageChange
 from analytics_app.models.rollups import Grain, UsageSums
+from analytics_app.selectors.buckets import bucket
 from analytics_app.selectors.periods import HOUR, Coverage, Span, coverage
 from analytics_app.selectors.usage_groups import SUM_COLUMNS, SUMS, fact_sums, rollup_sums, sums_of
 from config.shared.errors import Unavailable
@@ -84,11 +85,11 @@ class _Reading:
         for grain, spans in ((Grain.DAY, self.covered.days), (Grain.HOUR, self.covered.hours)):
             if spans:
                 rows = self.model.objects.filter(self.projects, _within("start", spans), grain=grain)
-                self._add(rows, _bucket("start", self.bounds), rollup_sums())
+                self._add(rows, bucket("start", self.bounds), rollup_sums())
         if self.covered.facts:
             facts = TokenUsage.objects.filter(self.projects, pk__lte=self.moment.watermark)
             rows = facts.filter(_within("timestamp", self.covered.facts))
-            self._add(rows, _bucket("timestamp", self.bounds), fact_sums())
+            self._add(rows, bucket("timestamp", self.bounds), fact_sums())
         self._add(TokenUsage.objects.filter(pk__gt=self.moment.watermark), self._tail_bucket(), fact_sums())
         return self.totals
 
@@ -99,15 +100,15 @@ class _Reading:
         and no planner is led to walk the index by time instead.
         """
         meant = self.projects & Q(timestamp__gte=self.bounds[0], timestamp__lt=self.bounds[-1])
-        return Case(When(meant, then=_bucket("timestamp", self.bounds)), default=Value(_ELSEWHERE))
+        return Case(When(meant, then=bucket("timestamp", self.bounds)), default=Value(_ELSEWHERE))
 
-    def _add(self, rows: QuerySet[Any], bucket: Any, sums: dict[str, Any]) -> None:
-        grouped = rows.order_by().annotate(bucket=bucket).values("bucket", *self.names).annotate(**sums)
-        for place, *rest in grouped.values_list("bucket", *self.names, *SUM_COLUMNS):
+    def _add(self, rows: QuerySet[Any], place: Any, sums: dict[str, Any]) -> None:
+        grouped = rows.order_by().annotate(bucket=place).values("bucket", *self.names).annotate(**sums)
+        for at, *rest in grouped.values_list("bucket", *self.names, *SUM_COLUMNS):
             summed = sums_of(rest[len(self.names) :])
             # Sums over no rows at all are a row too.
-            if place != _ELSEWHERE and any(summed):
-                key = (place, tuple(rest[: len(self.names)]))
+            if at != _ELSEWHERE and any(summed):
+                key = (at, tuple(rest[: len(self.names)]))
                 self.totals[key] = added(self.totals.get(key), summed)
 
 
@@ -124,12 +125,3 @@ def _within(column: str, spans: Sequence[Span]) -> Q:
     for start, end in spans:
         condition |= Q(**{f"{column}__gte": start, f"{column}__lt": end})
     return condition
-
-
-def _bucket(column: str, bounds: Sequence[datetime], first: int = 0) -> Any:
-    """Return the place of the period that a time lies in, found by halving; the time lies within the bounds."""
-    if len(bounds) == 2:  # noqa: PLR2004 - the two ends of one period
-        return Value(first, output_field=IntegerField())
-    middle = len(bounds) // 2
-    earlier = When(**{f"{column}__lt": bounds[middle]}, then=_bucket(column, bounds[: middle + 1], first))
-    return Case(earlier, default=_bucket(column, bounds[middle:], first + middle), output_field=IntegerField())

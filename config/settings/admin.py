@@ -24,7 +24,13 @@ def _item(title, icon, model, permission=None):
 _NAVIGATION = [
     {
         "items": [
-            {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+            {"title": _("Overview"), "icon": "home", "link": reverse_lazy("admin:index")},
+            {
+                "title": _("Dashboard"),
+                "icon": "dashboard",
+                "link": reverse_lazy("admin:analytics_app_modelusage_dashboard"),
+                "permission": lambda request: request.user.has_perm("analytics_app.view_modelusage"),
+            },
             _item(_("Sessions"), "forum", "sessions_app.session"),
         ],
     },

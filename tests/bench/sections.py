@@ -18,6 +18,7 @@ SECTIONS = {
     "reads": "Reading a session",
     "size": "Bytes on disk",
     "comebacks": "Coming back to a session",
+    "sums": "Sums of token usage",
     "imports": "Bringing in an old store",
     "peers": "Peers at the same work",
     # These fill the store with a million messages each, so they come last.

@@ -1,11 +1,12 @@
 """Staff at work in a real browser: scripts run, the content security policy holds, pages work without scripts."""
 
 import pytest
+from django.utils import timezone
 
 from history_app.models import Message
 from sessions_app.models import AuditEntry, StaffUser
 from tests.admin_rows import page as address_of
-from tests.factories import default_project, make_message, make_session, make_tool_call
+from tests.factories import default_project, make_message, make_session, make_token_usage, make_tool_call
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -82,12 +83,26 @@ def test_the_language_is_switched_in_the_page(screen, site):
     assert screen.evaluate("document.documentElement.lang") == "zh-hans"
 
 
+def test_the_dashboard_draws_its_charts_and_follows_the_theme(screen, site):
+    make_token_usage(session=site.session, timestamp=timezone.now(), model="gpt-4o", total_tokens=1200)
+    log_in(screen, site)
+    screen.goto(f"{site.url}/admin/analytics_app/modelusage/dashboard/")
+    drawn = "Chart.getChart(document.querySelector('canvas[data-chart=tokens-data]'))"
+    assert screen.evaluate(f"{drawn}.data.datasets.map(each => each.label)") == ["gpt-4o"]
+    light = screen.evaluate(f"{drawn}.data.datasets[0].backgroundColor")
+    screen.evaluate("document.documentElement.classList.toggle('dark')")
+    screen.wait_for_function(f"{drawn}.data.datasets[0].backgroundColor !== '{light}'")
+    assert screen.get_by_role("cell", name="1,200").first.is_visible()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_fit_a_narrow_screen(profile, site, theme):
     narrow = profile(viewport={"width": 390, "height": 844}, color_scheme=theme).new_page()
     log_in(narrow, site)
     make_message(session=site.session, content="x" * 500)
-    for address in ("/admin/", "/admin/sessions_app/session/", address_of(site.session, "conversation")):
+    make_token_usage(session=site.session, timestamp=timezone.now(), model="m" * 80, total_tokens=1200)
+    dashboard = "/admin/analytics_app/modelusage/dashboard/"
+    for address in ("/admin/", dashboard, "/admin/sessions_app/session/", address_of(site.session, "conversation")):
         narrow.goto(f"{site.url}{address}")
         narrow.wait_for_load_state("networkidle")
         assert narrow.evaluate("document.documentElement.scrollWidth") <= 390, address
