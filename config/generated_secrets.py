@@ -51,3 +51,8 @@ def new_secret_key() -> str:
 def new_field_key() -> str:
     """Return a fresh field encryption key as `id:base64` (256 bits, the form of FIELD_ENCRYPTION_KEYS)."""
     return f"k1:{base64.b64encode(secrets.token_bytes(32)).decode('ascii')}"
+
+
+def new_backup_signing_key() -> str:
+    """Return a fresh private key of Ed25519 (any 32 bytes are one) in base64."""
+    return base64.b64encode(secrets.token_bytes(32)).decode("ascii")
