@@ -12,7 +12,7 @@ from history_app.services.search_index.position import RECORD_TYPES, Position
 from history_app.services.search_index.sources import from_ticks, to_ticks
 
 LONGEST_QUERY = 1000
-_SIGNER = signing.Signer(salt="cursor:search")
+_SALT = "cursor:search"
 
 
 def check_may_search(caller: Caller) -> None:
@@ -45,7 +45,7 @@ def position_of(request: Any) -> Position | None:
     if cursor is None:
         return None
     try:
-        ticks, place, pk = _SIGNER.unsign_object(cursor)
+        ticks, place, pk = signing.Signer(salt=_SALT).unsign_object(cursor)
     except (signing.BadSignature, ValueError) as error:
         raise InvalidInput.at("/cursor", _("This is not a cursor of this list.")) from error
     return Position(from_ticks(ticks), RECORD_TYPES[place], pk)
@@ -57,4 +57,6 @@ def next_link(request: Any, position: Position | None) -> str | None:
         return None
     place = [to_ticks(position.timestamp), RECORD_TYPES.index(position.record_type), position.pk]
     path, mark, query = request.build_absolute_uri().partition("?")
-    return replace_query_param(f"{path.rstrip('/')}/{mark}{query}", "cursor", _SIGNER.sign_object(place))
+    return replace_query_param(
+        f"{path.rstrip('/')}/{mark}{query}", "cursor", signing.Signer(salt=_SALT).sign_object(place)
+    )

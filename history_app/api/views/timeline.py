@@ -22,7 +22,7 @@ from history_app.selectors.record_forms import CONTENTS, STEP_CONTENTS, Record
 from history_app.selectors.timeline import Key, Place, records_at, timeline_count, timeline_places
 from sessions_app.selectors import session_find
 
-_SIGNER = signing.Signer(salt="cursor:timeline")
+_SALT = "cursor:timeline"
 _PAGES = [
     OpenApiParameter("page_size", OpenApiTypes.INT, description="How many records a page holds (1 to 1000)."),
     OpenApiParameter("cursor", OpenApiTypes.STR, description="Where the page begins: take it from next or previous."),
@@ -85,7 +85,7 @@ def _position(request: Any) -> tuple[Key | None, bool]:
     if cursor is None:
         return None, False
     try:
-        backwards, numbers = _SIGNER.unsign_object(cursor)
+        backwards, numbers = signing.Signer(salt=_SALT).unsign_object(cursor)
     except (signing.BadSignature, ValueError) as error:
         raise InvalidInput.at("/cursor", "This is not a cursor of this list.") from error
     return Key.unpacked(numbers), backwards
@@ -94,6 +94,6 @@ def _position(request: Any) -> tuple[Key | None, bool]:
 def _link(request: Any, places: list[Place], *, backwards: bool) -> str | None:
     if not places:
         return None
-    cursor = _SIGNER.sign_object([backwards, places[0].key.packed()])
+    cursor = signing.Signer(salt=_SALT).sign_object([backwards, places[0].key.packed()])
     path, mark, query = request.build_absolute_uri().partition("?")
     return replace_query_param(f"{path.rstrip('/')}/{mark}{query}", "cursor", cursor)
