@@ -4,13 +4,14 @@ A figure is what the roll-ups say of all uses up to their watermark, plus the fa
 was changed afterwards, and hours that a period cuts in two, are read from the facts.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import localcontext
 from typing import Any
 
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Max, Min, Q, QuerySet, Value, When
 
 from analytics_app.models import RollupState, UsageChange
 from analytics_app.models.rollups import Grain, UsageSums
@@ -82,34 +83,62 @@ class _Reading:
 
     def found(self) -> Found:
         """Return all figures."""
-        for grain, spans in ((Grain.DAY, self.covered.days), (Grain.HOUR, self.covered.hours)):
-            if spans:
-                rows = self.model.objects.filter(self.projects, _within("start", spans), grain=grain)
-                self._add(rows, bucket("start", self.bounds), rollup_sums())
+        if self.covered.days:
+            self._add_days()
+        if self.covered.hours:
+            rows = self.model.objects.filter(self.projects, _within("start", self.covered.hours), grain=Grain.HOUR)
+            self._add(rows, self._parted("start", self.covered.hours), rollup_sums())
         if self.covered.facts:
             facts = TokenUsage.objects.filter(self.projects, pk__lte=self.moment.watermark)
             rows = facts.filter(_within("timestamp", self.covered.facts))
-            self._add(rows, bucket("timestamp", self.bounds), fact_sums())
-        self._add(TokenUsage.objects.filter(pk__gt=self.moment.watermark), self._tail_bucket(), fact_sums())
+            self._add(rows, self._parted("timestamp", self.covered.facts), fact_sums())
+        self._add_tail()
         return self.totals
 
-    def _tail_bucket(self) -> Case:
-        """Return the period of a fact behind the watermark.
+    def _add_days(self) -> None:
+        """Add rolled-up days. They lie within one period each, so Python finds it: no long expression is compiled."""
+        rows = self.model.objects.filter(self.projects, _within("start", self.covered.days), grain=Grain.DAY)
+        for start, *rest in self._grouped(rows, "start", rollup_sums()):
+            self._count(bisect_right(self.bounds, start) - 1, rest)
 
-        Which facts count is said here and not in the WHERE clause: the few rows of the tail are found by their ids,
-        and no planner is led to walk the index by time instead.
+    def _add_tail(self) -> None:
+        """Add the facts behind the watermark.
+
+        Which of them count is said in the bucket and not in the WHERE clause: the few rows of the tail are found by
+        their ids, and no planner is led to walk the index by time instead.
         """
+        tail = TokenUsage.objects.filter(pk__gt=self.moment.watermark).order_by()
+        ends = tail.aggregate(first=Min("timestamp"), last=Max("timestamp"))
+        if ends["first"] is None or ends["first"] >= self.bounds[-1] or ends["last"] < self.bounds[0]:
+            return
+        place = self._parted("timestamp", [(ends["first"], ends["last"])])
         meant = self.projects & Q(timestamp__gte=self.bounds[0], timestamp__lt=self.bounds[-1])
-        return Case(When(meant, then=bucket("timestamp", self.bounds)), default=Value(_ELSEWHERE))
+        self._add(tail, Case(When(meant, then=place), default=Value(_ELSEWHERE)), fact_sums())
+
+    def _parted(self, column: str, spans: Sequence[Span]) -> Any:
+        """Return the period of a time within the spans: only the bounds between their ends are told apart."""
+        first = max(bisect_right(self.bounds, spans[0][0]) - 1, 0)
+        last = min(bisect_right(self.bounds, spans[-1][1]), len(self.bounds) - 1)
+        return bucket(column, self.bounds[first : last + 1], first)
 
     def _add(self, rows: QuerySet[Any], place: Any, sums: dict[str, Any]) -> None:
-        grouped = rows.order_by().annotate(bucket=place).values("bucket", *self.names).annotate(**sums)
-        for at, *rest in grouped.values_list("bucket", *self.names, *SUM_COLUMNS):
-            summed = sums_of(rest[len(self.names) :])
+        for at, *rest in self._grouped(rows.annotate(bucket=place), "bucket", sums):
             # Sums over no rows at all are a row too.
-            if at != _ELSEWHERE and any(summed):
-                key = (at, tuple(rest[: len(self.names)]))
-                self.totals[key] = added(self.totals.get(key), summed)
+            if at != _ELSEWHERE:
+                self._count(at, rest)
+
+    def _grouped(self, rows: QuerySet[Any], by: str, sums: dict[str, Any]) -> QuerySet[Any]:
+        grouped = rows.order_by().values(by, *self.names).annotate(**sums)
+        found: QuerySet[Any] = grouped.values_list(by, *self.names, *SUM_COLUMNS)
+        return found
+
+    def _count(self, place: int, values: Sequence[Any]) -> None:
+        """Add names and sums of one group to a period."""
+        width = len(self.names)
+        summed = sums_of(values[width:])
+        if any(summed):
+            key = (place, tuple(values[:width]))
+            self.totals[key] = added(self.totals.get(key), summed)
 
 
 def added(total: dict[str, Any] | None, sums: Iterable[Any]) -> dict[str, Any]:

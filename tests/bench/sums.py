@@ -27,6 +27,7 @@ from tests.bench.sections import Work
 from tests.bench.writes import timed
 
 DAYS = 90
+USES_EACH = 50
 PAGE_GOAL_MS = 300
 MODELS = tuple(f"model-{number}" for number in range(10))
 SEVERITIES = ("error", "warning", "critical")
@@ -51,19 +52,24 @@ def measure(work: Work) -> list[Line]:
 
 
 def fill_sums(project: int, uses: int, last: datetime) -> None:
-    """Write so many uses of the last 90 days, a fifth as many LLM calls, and some errors and sessions."""
+    """Write so many uses of the last 90 days in the order of their time, 50 in a session and half an hour.
+
+    And a fifth as many LLM calls, a hundredth as many errors.
+    """
     picker = random.Random(1)
-    moments = [last - timedelta(days=DAYS * picker.random()) for _ in range(uses)]
+    sessions = max(uses // USES_EACH, 1)
+    begins = [last - timedelta(days=DAYS) * (1 - number / sessions) - timedelta(hours=1) for number in range(sessions)]
+    moments = [begin + timedelta(seconds=30 * number) for begin in begins for number in range(USES_EACH)]
     made = f"sums-{time.time_ns()}"
-    load("sessions_app_session", (*SESSION, "version"), _sessions(project, made, moments[: uses // 50]))
+    load("sessions_app_session", (*SESSION, "version"), _sessions(project, made, begins))
     keys = list(Session.objects.filter(session_id__startswith=made).values_list("pk", flat=True))
     facts = _facts(project, keys, moments)
     load("history_app_tokenusage", USAGE, (_use(picker, fact) for fact in facts))
-    calls = _facts(project, keys, moments[: uses // 5])
+    calls = _facts(project, keys, moments[::5])
     load(
         "history_app_llmcall", CALL, ((*f, f[2], picker.choice(MODELS), "", None, picker.expovariate(1)) for f in calls)
     )
-    errors = _facts(project, keys, moments[: uses // 100])
+    errors = _facts(project, keys, moments[::100])
     load(
         "history_app_errorrecord", ERROR, ((*fact, "", "Timeout", "", "", picker.choice(SEVERITIES)) for fact in errors)
     )
@@ -79,7 +85,7 @@ def _sessions(project: int, made: str, moments: list[datetime]) -> Iterator[tupl
 
 def _facts(project: int, keys: list[int], moments: list[datetime]) -> Iterator[tuple[Any, ...]]:
     for number, at in enumerate(moments):
-        yield (project, keys[number % len(keys)], f"r-{number}", at, None)
+        yield (project, keys[number // USES_EACH % len(keys)], f"r-{number}", at, None)
 
 
 def _use(picker: random.Random, fact: tuple[Any, ...]) -> tuple[Any, ...]:
