@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pymysql
+import redis
 
 PATIENCE_SECONDS = 60
 
@@ -70,6 +71,25 @@ def mariadb(folder: Path, *options: str) -> Iterator[Server]:
         yield server
 
 
+@contextlib.contextmanager
+def redis_server(folder: Path, *options: str) -> Iterator[Server]:
+    """Run a Redis with an empty memory, which keeps nothing unless it is asked to save; `options` are its arguments."""
+    port = _free_port()
+    bound = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+
+    def answers() -> None:
+        with contextlib.suppress(redis.AuthenticationError):
+            redis.Redis(port=port).ping()
+
+    with _running(["redis-server", *bound, *options], f"redis://127.0.0.1:{port}/0", signal.SIGTERM, answers) as server:
+        yield server
+
+
+def redis_is_installed() -> bool:
+    """Return whether there is a Redis server to start."""
+    return shutil.which("redis-server") is not None
+
+
 def _of_user(user: str, folder: Path) -> list[str]:
     """Give the folder to the user as which a server runs (they refuse to run as root); return how to become it."""
     folder.mkdir(parents=True)
@@ -95,7 +115,7 @@ def _running(command: list[str], url: str, end: signal.Signals, answers: Callabl
             try:
                 answers()
                 break
-            except (psycopg.OperationalError, pymysql.err.OperationalError):
+            except (psycopg.OperationalError, pymysql.err.OperationalError, redis.ConnectionError):
                 assert process.poll() is None, "the server has ended"
                 assert time.monotonic() < until, "the server does not answer"
                 time.sleep(0.1)

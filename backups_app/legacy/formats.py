@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from backups_app.legacy.blueplan.sources import looks_like_blueplan
+from backups_app.legacy.blueplan.store import SCHEMES as REDIS_SCHEMES
+from backups_app.legacy.blueplan.store import BluePlan
 from backups_app.legacy.history_store.store import HistoryStore
 from backups_app.legacy.history_store.survey import looks_like_history_store
+from backups_app.legacy.locations import URL, Location
 from backups_app.legacy.mysql_chat.store import MySQLChat, looks_like_mysql_chat
 from backups_app.legacy.session_payloads.store import SessionPayloads, looks_like_session_payloads
 from backups_app.legacy.types import LegacyItem, Reading
@@ -22,19 +26,24 @@ class LegacyStore(Protocol):
 
 
 class Format(NamedTuple):
-    """A format: whether a path looks like one, and how it is opened."""
+    """A format: whether a path looks like one, how it is opened, and the schemes of the URLs that it is read from."""
 
     looks_like: Callable[[Path], bool]
-    open: Callable[[Path, Reading], LegacyStore]
+    open: Callable[[Any, Reading], LegacyStore]
+    schemes: tuple[str, ...] = ()
 
 
 FORMATS = {
     "history_store": Format(looks_like_history_store, HistoryStore),
     "session_payloads": Format(looks_like_session_payloads, SessionPayloads),
     "mysql_chat": Format(looks_like_mysql_chat, MySQLChat),
+    "blueplan": Format(looks_like_blueplan, BluePlan, REDIS_SCHEMES),
 }
+SCHEMES = {scheme: name for name, known in FORMATS.items() for scheme in known.schemes}
 
 
-def detect(path: Path) -> str | None:
-    """The name of the format that the store at `path` has, or None."""
-    return next((name for name, known in FORMATS.items() if known.looks_like(path)), None)
+def detect(location: Location) -> str | None:
+    """The name of the format that the store at a path or URL has, or None."""
+    if isinstance(location, URL):
+        return SCHEMES.get(location.scheme)
+    return next((name for name, known in FORMATS.items() if known.looks_like(location)), None)

@@ -80,7 +80,10 @@ class _Batch:
         for number in good:
             draft, session = drafts[number], stored.get(drafts[number].session_id)
             if session is not None and not _is_placeholder(session, draft):
-                same = is_same(session, draft) and _same_state(states.get(session.pk), draft.state)
+                # A placeholder says no more than that there is such a session.
+                same = bool(draft.metadata.get(PLACEHOLDER)) or (
+                    is_same(session, draft) and _same_state(states.get(session.pk), draft.state)
+                )
                 outcomes[number] = SessionOutcome("same" if same else "conflict", session.pk)
             elif draft.session_id in first:
                 outcomes[number] = SessionOutcome("same" if drafts[first[draft.session_id]] == draft else "conflict")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from backups_app.legacy.formats import FORMATS
+from backups_app.legacy.locations import location_of
 from backups_app.services.legacy_import import ImportReport, store_import
 from backups_app.services.legacy_import.runner import AUTO
 from config.shared.callers import Caller
@@ -34,7 +35,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("path", type=Path, help="folder of the store, or its one file")
+        parser.add_argument("path", type=location_of, help="folder of the store, its one file, or the URL of a server")
         parser.add_argument("--format", default=AUTO, choices=(AUTO, *FORMATS), help="default: recognised by itself")
         parser.add_argument("--project", default=DEFAULT_PROJECT, help="slug of the project (default: default)")
         parser.add_argument("--timezone", default="UTC", help="zone of times that name none (default: UTC)")
@@ -67,7 +68,7 @@ class Command(BaseCommand):
         ) as bar:  # fmt: skip
             task = bar.add_task("import", total=None)
             return store_import(
-                path=options["path"].resolve(),
+                path=options["path"].resolve() if isinstance(options["path"], Path) else options["path"],
                 project_id=project_id,
                 now=timezone.now(),
                 caller=caller,

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from backups_app.legacy.formats import FORMATS, LegacyStore, detect
+from backups_app.legacy.locations import Location
 from backups_app.legacy.types import Finding, LegacyConfig, LegacyItem, LegacyRecord, LegacySession, Limits, Reading
 from backups_app.models import ImportRun
 from backups_app.services.legacy_import.findings import FindingLog
@@ -34,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 def store_import(
     *,
-    path: Path,
+    path: Location,
     project_id: int,
     now: datetime,
     caller: Caller,
@@ -43,7 +44,7 @@ def store_import(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Bring the store at `path` into a project and return the reconciliation.
+    """Bring the store at `path` (or at the URL of a server) into a project and return the reconciliation.
 
     Every batch is committed as it is written, and nothing that is stored is overwritten: a run that was cut short is
     simply run again. With `dry_run` all of it happens in one transaction that is taken back. `zone` is that of times
@@ -68,8 +69,8 @@ def store_import(
     return report
 
 
-def _format_of(path: Path, source_format: str) -> str:
-    if not path.is_dir() and not path.is_file():
+def _format_of(path: Location, source_format: str) -> str:
+    if isinstance(path, Path) and not path.is_dir() and not path.is_file():
         raise InvalidInput.at("/path", _("There is no file or folder %s.") % path)
     name = detect(path) if source_format == AUTO else source_format
     if name not in FORMATS:
@@ -88,7 +89,7 @@ class _Import:
         self._progress = progress
         self._begun = time.monotonic()
 
-    def recorded(self, path: Path) -> ImportReport:
+    def recorded(self, path: Location) -> ImportReport:
         """Run, and leave in the run's row how it ended, however it ends."""
         self._run.save(force_insert=True)
         self._report.run_id = self._run.pk
@@ -104,7 +105,7 @@ class _Import:
             self._end(ImportRun.Status.FAILED, "What was read and what became of it do not balance.")
         return self._report
 
-    def _bring_in(self, path: Path) -> None:
+    def _bring_in(self, path: Location) -> None:
         limits = Limits(line_bytes=LINE_PER_RECORD * settings.MAX_RECORD_BYTES)
         ahead = ReadAhead()
         store = FORMATS[self._run.source_format].open(path, Reading(ahead.add, self._context.zone, limits))
