@@ -12,6 +12,7 @@ from sessions_app.services.expiry import sessions_mark_expired
 from sessions_app.services.external_deletions import external_deletions_run
 from sessions_app.services.idempotency import kept_answers_prune
 from sessions_app.services.jobs import job_run, jobs_prune
+from sessions_app.services.pace import BACKGROUND_SHARE
 from sessions_app.services.residency import agents_release_idle
 
 
@@ -24,13 +25,14 @@ def run_job(job_id: int) -> None:
 @job("sessions.mark_expired", keep_hours=24)
 def mark_expired(run: JobRun) -> dict[str, int]:
     """Mark the sessions whose time to live has passed."""
-    return {"expired": sessions_mark_expired(now=run.now)}
+    return {"expired": sessions_mark_expired(now=run.now, share=BACKGROUND_SHARE)}
 
 
 @job("agents.release_idle", keep_hours=24)
 def release_idle(run: JobRun) -> dict[str, int]:
     """Release the agents that have been silent for AGENT_IDLE_SECONDS; no data is touched."""
-    return {"released": agents_release_idle(now=run.now, idle_seconds=settings.AGENT_IDLE_SECONDS)}
+    idle = settings.AGENT_IDLE_SECONDS
+    return {"released": agents_release_idle(now=run.now, idle_seconds=idle, share=BACKGROUND_SHARE)}
 
 
 @job("sessions.purge", keep_hours=24)

@@ -18,13 +18,14 @@ class Cleaned:
 
 
 def sessions_cleanup(
-    *, now: datetime, idle_seconds: int, projects: Projects = None, at_most: int | None = None
+    *, now: datetime, idle_seconds: int, projects: Projects = None, at_most: int | None = None, share: float = 1.0
 ) -> Cleaned:
     """Mark expired sessions and release idle agents of these projects (None: of all), in bounded batches.
 
-    With `at_most` the call stops once it has done about so many of each. Safe to run twice at once, and again after it
+    With `at_most` the call stops once it has done about so many of each; `share` is the part of the time that it is at
+    work, and not resting for the sake of writers. Safe to run twice at once, and again after it
     was cut short. Raises Unavailable while the store of leases is away; expired sessions are marked all the same.
     """
-    expired = sessions_mark_expired(now=now, projects=projects, at_most=at_most)
-    released = agents_release_idle(now=now, idle_seconds=idle_seconds, projects=projects, at_most=at_most)
+    expired = sessions_mark_expired(now=now, projects=projects, at_most=at_most, share=share)
+    released = agents_release_idle(now=now, idle_seconds=idle_seconds, projects=projects, at_most=at_most, share=share)
     return Cleaned(expired, released, complete=at_most is None or max(expired, released) < at_most)

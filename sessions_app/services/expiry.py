@@ -1,24 +1,33 @@
 """Expiry: sessions end when nothing happens in them for their time to live."""
 
+import time
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Greatest
 
 from config.shared.retries import retried
 from sessions_app.models import Event, Session, SessionActivity
+from sessions_app.models.sessions import SessionQuerySet
 from sessions_app.services.events import events_record
+from sessions_app.services.pace import rest_after
 
-BATCH = 1000
+# So few that no transaction lasts long, and so many that the statements' own cost does not count.
+BATCH = 250
 
 
 def expiry_after(*, ttl_seconds: int | None, status: str, now: datetime) -> datetime | None:
     """Return when a session that is alive at `now` ends: after its own ttl, or SESSION_TTL; 0 is never."""
-    ttl = settings.SESSION_TTL if ttl_seconds is None else ttl_seconds
-    return now + timedelta(seconds=ttl) if ttl and status in Session.OPEN else None
+    lives = _lifetime(ttl_seconds)
+    return now + lives if lives and status in Session.OPEN else None
+
+
+def _lifetime(ttl_seconds: int | None) -> timedelta:
+    return timedelta(seconds=settings.SESSION_TTL if ttl_seconds is None else ttl_seconds)
 
 
 @transaction.atomic
@@ -31,24 +40,32 @@ def session_touch(*, session: Session, now: datetime) -> None:
 
 
 def sessions_mark_expired(
-    *, now: datetime, projects: Collection[int] | None = None, batch: int = BATCH, at_most: int | None = None
+    *,
+    now: datetime,
+    projects: Collection[int] | None = None,
+    batch: int = BATCH,
+    at_most: int | None = None,
+    share: float = 1.0,
 ) -> int:
     """Mark the open sessions whose time has run out, and return how many; nothing is deleted.
 
     A session in which something was recorded since gets its new end instead: recording does not write to the
     session's own row. One in which something is being recorded at this moment is left alone. Works in bounded batches,
     each one transaction; safe to run twice at once. `projects` are the projects meant, None all of them; `at_most`
-    ends the call after the batch that reaches it.
+    ends the call after the batch that reaches it. `share` is the part of the time that the call is at work: after each
+    batch it rests so long that others get on meanwhile.
     """
     total = 0
     for status in Session.OPEN:
         floor, busy = None, set[int]()
         while (at_most is None or total < at_most) and len(busy) < batch:
+            began = time.monotonic()
             due = _due(status, now, projects, floor, busy, batch)
             if not due:
                 break
             ended, left = _settled([pk for pk, _at in due], now)
             total, busy, floor = total + ended, busy | left, due[-1][1]
+            rest_after(began=began, share=share)
     return total
 
 
@@ -73,44 +90,48 @@ def _settled(pks: list[int], now: datetime) -> tuple[int, set[int]]:
 
     def settle() -> tuple[int, set[int]]:
         with transaction.atomic():
-            activity = _locked_activity(pks)
-            return _settle(activity, now), set(pks) - activity.keys()
+            locked = _locked(pks)
+            over = _settle(locked, now)
+            _tell(over, now)
+            return len(over), set(pks) - set(locked)
 
     return retried(settle)
 
 
-def _locked_activity(pks: list[int]) -> dict[int, datetime | None]:
-    """Return the last activity of each session, under the lock that appends take; those that others hold are left out.
+def _locked(pks: list[int]) -> list[int]:
+    """Take the lock that appends take; return the sessions without those that others hold.
 
-    A session without an activity row has None.
+    A session without an activity row has no such lock.
     """
     can_skip = connection.features.has_select_for_update_skip_locked
-    rows = SessionActivity.objects.select_for_update(skip_locked=can_skip).filter(pk__in=pks).order_by("pk")
-    found: dict[int, datetime | None] = dict(rows.values_list("pk", "last_activity_at"))
-    if len(found) < len(pks):
-        there = set(SessionActivity.objects.filter(pk__in=pks).values_list("pk", flat=True))
-        found.update(dict.fromkeys(set(pks) - there))
-    return found
+    rows = SessionActivity.objects.filter(pk__in=pks).order_by("pk").values_list("pk", flat=True)
+    held = list(rows.select_for_update(skip_locked=can_skip))
+    if len(held) < len(pks):
+        held += set(pks) - set(rows)
+    return held
 
 
-def _settle(activity: dict[int, datetime | None], now: datetime) -> int:
-    renewed, ended = [], []
-    rows = Session.objects.expired_at(now).filter(pk__in=activity).only("status", "ttl_seconds", "expires_at")
-    for session in rows:
-        at = activity[session.pk]
-        ends = expiry_after(ttl_seconds=session.ttl_seconds, status=session.status, now=at) if at else None
-        if ends is not None and ends > now:
-            session.expires_at = ends
-            renewed.append(session)
-        else:
-            ended.append(session.pk)
-    Session.objects.bulk_update(renewed, ["expires_at"], batch_size=200)
-    still_due = Session.objects.expired_at(now).select_for_update().filter(pk__in=ended).order_by("pk")
-    over = list(still_due.only("project_id", "session_id", "version"))
+def _settle(pks: list[int], now: datetime) -> list[Session]:
+    """Give the sessions that live on their new end, and end the others; return those."""
+    due = Session.objects.expired_at(now).filter(pk__in=pks)
+    last = SessionActivity.objects.filter(pk=OuterRef("pk")).values("last_activity_at")
+    for lives, some in _living(due, now).items():
+        # A statement for each time to live; rows of one batch seldom have many.
+        due.filter(pk__in=some).update(expires_at=Subquery(last) + lives)
+    over = list(due.select_for_update().order_by("pk").only("project_id", "session_id"))
     rows = Session.objects.filter(pk__in=[session.pk for session in over])
     rows.update(status=Session.Status.EXPIRED, updated_at=now, version=F("version") + 1)
-    _tell(over, now)
-    return len(over)
+    return over
+
+
+def _living(due: SessionQuerySet, now: datetime) -> dict[timedelta, list[int]]:
+    """Return those that something was recorded in since, by their time to live."""
+    living = defaultdict(list)
+    for pk, ttl_seconds, active_at in due.values_list("pk", "ttl_seconds", "activity__last_activity_at"):
+        lives = _lifetime(ttl_seconds)
+        if lives and active_at is not None and active_at + lives > now:
+            living[lives].append(pk)
+    return living
 
 
 def _tell(over: list[Session], now: datetime) -> None:

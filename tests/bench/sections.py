@@ -19,6 +19,7 @@ SECTIONS = {
     "size": "Bytes on disk",
     "comebacks": "Coming back to a session",
     "sums": "Sums of token usage",
+    "cleanups": "Cleaning up beside writers",
     "imports": "Bringing in an old store",
     "peers": "Peers at the same work",
     # These fill the store with a million messages each, so they come last.

@@ -14,6 +14,7 @@ from sessions_app.models import Project
 from sessions_app.services.cleanup import sessions_cleanup
 from sessions_app.services.deletion import sessions_purge
 from sessions_app.services.external_deletions import external_deletions_run
+from sessions_app.services.pace import BACKGROUND_SHARE
 
 
 class Command(BaseCommand):
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         removed = sessions_purge() if projects is None else 0
         elsewhere = external_deletions_run(clock=timezone.now) if projects is None else 0
         try:
-            done = sessions_cleanup(now=timezone.now(), idle_seconds=idle, projects=projects)
+            done = sessions_cleanup(now=timezone.now(), idle_seconds=idle, projects=projects, share=BACKGROUND_SHARE)
         except Unavailable as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -1,5 +1,6 @@
 """Idle agents: released in bounded steps, by API, command and schedule."""
 
+import time
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 
@@ -7,26 +8,36 @@ from django.db import transaction
 
 from sessions_app.models import Event, Session
 from sessions_app.services.events import events_record
+from sessions_app.services.pace import rest_after
 from sessions_app.services.residency.leases import LeaseStore, Projects, lease_store
 
-BATCH = 1000
+BATCH = 250
 
 
 def agents_release_idle(
-    *, now: datetime, idle_seconds: int, projects: Projects = None, batch: int = BATCH, at_most: int | None = None
+    *,
+    now: datetime,
+    idle_seconds: int,
+    projects: Projects = None,
+    batch: int = BATCH,
+    at_most: int | None = None,
+    share: float = 1.0,
 ) -> int:
     """Release the agents without a heartbeat for `idle_seconds`, and return how many. No data is touched.
 
     `projects` are the projects meant, None all of them. At most `batch` agents are released in one step, and `at_most`
-    in one call. Safe to run twice at once. Raises Unavailable while the store of leases is away.
+    in one call; `share` is the part of the time that it is at work. Safe to run twice at once. Raises Unavailable while
+    the store of leases is away.
     """
     store, before, total = lease_store(), now - timedelta(seconds=idle_seconds), 0
     while at_most is None or total < at_most:
         step = batch if at_most is None else min(batch, at_most - total)
+        began = time.monotonic()
         released = _released(store, before, projects, step, now)
         total += released
         if released < step:
             break
+        rest_after(began=began, share=share)
     return total
 
 
