@@ -1,6 +1,5 @@
 """Expiry: sessions end when nothing happens in them for their time to live."""
 
-import time
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from config.shared.retries import retried
 from sessions_app.models import Event, Session, SessionActivity
 from sessions_app.models.sessions import SessionQuerySet
 from sessions_app.services.events import events_record
-from sessions_app.services.pace import rest_after
+from sessions_app.services.pace import Pace
 
 # So few that no transaction lasts long, and so many that the statements' own cost does not count.
 BATCH = 250
@@ -55,17 +54,16 @@ def sessions_mark_expired(
     ends the call after the batch that reaches it. `share` is the part of the time that the call is at work: after each
     batch it rests so long that others get on meanwhile.
     """
-    total = 0
+    total, pace = 0, Pace(share)
     for status in Session.OPEN:
         floor, busy = None, set[int]()
         while (at_most is None or total < at_most) and len(busy) < batch:
-            began = time.monotonic()
             due = _due(status, now, projects, floor, busy, batch)
             if not due:
                 break
-            ended, left = _settled([pk for pk, _at in due], now)
+            ended, left = _settled([pk for pk, _at in due], now, pace)
             total, busy, floor = total + ended, busy | left, due[-1][1]
-            rest_after(began=began, share=share)
+            pace.rest()
     return total
 
 
@@ -85,11 +83,11 @@ def _due(  # noqa: PLR0917 - the place in the sweep
     return list(rows.exclude(pk__in=busy).order_by("expires_at").values_list("pk", "expires_at")[:batch])
 
 
-def _settled(pks: list[int], now: datetime) -> tuple[int, set[int]]:
+def _settled(pks: list[int], now: datetime, pace: Pace) -> tuple[int, set[int]]:
     """Settle one batch in a transaction; return how many ended, and which were left because somebody writes to them."""
 
     def settle() -> tuple[int, set[int]]:
-        with transaction.atomic():
+        with transaction.atomic(), pace.at_work():
             locked = _locked(pks)
             over = _settle(locked, now)
             _tell(over, now)

@@ -1,6 +1,5 @@
 """Idle agents: released in bounded steps, by API, command and schedule."""
 
-import time
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 
@@ -8,7 +7,7 @@ from django.db import transaction
 
 from sessions_app.models import Event, Session
 from sessions_app.services.events import events_record
-from sessions_app.services.pace import rest_after
+from sessions_app.services.pace import Pace
 from sessions_app.services.residency.leases import LeaseStore, Projects, lease_store
 
 BATCH = 250
@@ -29,21 +28,23 @@ def agents_release_idle(
     in one call; `share` is the part of the time that it is at work. Safe to run twice at once. Raises Unavailable while
     the store of leases is away.
     """
-    store, before, total = lease_store(), now - timedelta(seconds=idle_seconds), 0
+    store, before = lease_store(), now - timedelta(seconds=idle_seconds)
+    total, pace = 0, Pace(share)
     while at_most is None or total < at_most:
         step = batch if at_most is None else min(batch, at_most - total)
-        began = time.monotonic()
-        released = _released(store, before, projects, step, now)
+        released = _released(store, before, projects, step, now, pace)
         total += released
         if released < step:
             break
-        rest_after(began=began, share=share)
+        pace.rest()
     return total
 
 
-def _released(store: LeaseStore, before: datetime, projects: Projects, limit: int, now: datetime) -> int:
+def _released(  # noqa: PLR0917 - one batch
+    store: LeaseStore, before: datetime, projects: Projects, limit: int, now: datetime, pace: Pace
+) -> int:
     """Release one batch, and tell of it in the same transaction where the leases are in the database."""
-    with transaction.atomic() if store.is_transactional else nullcontext():
+    with transaction.atomic() if store.is_transactional else nullcontext(), pace.at_work():
         pks = store.release_idle(before=before, projects=projects, limit=limit)
         subjects: dict[int, list[tuple[str, None]]] = {}
         for project_id, name in Session.objects.kept().filter(pk__in=pks).values_list("project_id", "session_id"):
