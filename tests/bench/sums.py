@@ -22,7 +22,7 @@ from analytics_app.services.rollups import usage_roll_up
 from history_app.models import TokenUsage
 from sessions_app.models import Project, Session, StaffUser
 from tests.bench.report import Line, median_ms
-from tests.bench.rows import load
+from tests.bench.rows import ACTIVITY_COLUMNS, load
 from tests.bench.sections import Work
 from tests.bench.writes import timed
 
@@ -62,7 +62,10 @@ def fill_sums(project: int, uses: int, last: datetime) -> None:
     moments = [begin + timedelta(seconds=30 * number) for begin in begins for number in range(USES_EACH)]
     made = f"sums-{time.time_ns()}"
     load("sessions_app_session", (*SESSION, "version"), _sessions(project, made, begins))
-    keys = list(Session.objects.filter(session_id__startswith=made).values_list("pk", flat=True))
+    stored = Session.objects.filter(session_id__startswith=made)
+    begun = list(stored.values_list("pk", "created_at"))
+    load("sessions_app_sessionactivity", ACTIVITY_COLUMNS, ((pk, 0, 0, at) for pk, at in begun))
+    keys = [pk for pk, _at in begun]
     facts = _facts(project, keys, moments)
     load("history_app_tokenusage", USAGE, (_use(picker, fact) for fact in facts))
     calls = _facts(project, keys, moments[::5])
