@@ -10,9 +10,9 @@ import pytest
 
 from backups_app.legacy.formats import FORMATS
 from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, LegacyWorkflow, Level, Reading
+from tests.backups_app.real_stores import REAL, with_real_stores
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "realdata"
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real stores (../shared/realdata) are not here")
+pytestmark = with_real_stores
 
 
 class Parsed:

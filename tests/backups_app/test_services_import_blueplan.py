@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from django.db.models import Sum
@@ -12,10 +11,8 @@ from backups_app.services.legacy_import import store_import
 from config.shared.callers import Caller
 from history_app.models import Message, TokenUsage, ToolCall
 from sessions_app.models import ConfigVersion, Session, SystemConfig
+from tests.backups_app.real_stores import REAL, with_real_stores
 from tests.samples.blueplan import KEYS, backup_of, packed, said, write_backup, write_files, write_lines
-
-REAL = Path(__file__).resolve().parents[3] / "shared" / "realdata"
-with_real_stores = pytest.mark.skipif(not REAL.exists(), reason="the real stores (../shared/realdata) are not here")
 
 
 @pytest.fixture

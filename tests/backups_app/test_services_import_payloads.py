@@ -12,9 +12,7 @@ from backups_app.services.legacy_import import store_import
 from config.shared.callers import Caller
 from history_app.models import ErrorRecord, LLMCall, Message, TokenUsage, ToolCall
 from sessions_app.models import Session, SessionState, SystemConfig
-
-REAL = Path(__file__).resolve().parents[3] / "shared" / "realdata"
-with_real_stores = pytest.mark.skipif(not REAL.exists(), reason="the real stores (../shared/realdata) are not here")
+from tests.backups_app.real_stores import REAL, with_real_stores
 
 
 @pytest.fixture

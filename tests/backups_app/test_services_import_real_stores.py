@@ -14,9 +14,9 @@ from config.shared.callers import Caller
 from config.shared.fields import ExactSum
 from history_app.models import ErrorRecord, LLMCall, Message, Metric, TokenUsage, ToolCall
 from sessions_app.models import Session, SessionState, SystemConfig, Workflow
+from tests.backups_app.real_stores import REAL, with_real_stores
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "realdata"
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real stores (../shared/realdata) are not here")
+pytestmark = with_real_stores
 
 
 @pytest.fixture
