@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, QuerySet
 
 from analytics_app.selectors.local_days import local_day
 from analytics_app.selectors.tokens import Asked
@@ -21,7 +21,7 @@ def session_figures(*, caller: Caller, asked: Asked, start: datetime, end: datet
     `average_duration` is seconds from the beginning to the last activity. `success_rate` is the share of completed ones
     in those that ended, in percent; None where none has ended. `error_count` counts the errors of the period.
     """
-    rows = Session.objects.visible_to(caller).filter(created_at__gte=start, created_at__lt=end).order_by()
+    rows = _begun(caller, start, end)
     by_status = sessions_by_status(caller=caller, start=start, end=end)
     lasted = ExpressionWrapper(F("activity__last_activity_at") - F("created_at"), output_field=DurationField())
     average = rows.aggregate(average=Avg(lasted))["average"]
@@ -43,9 +43,13 @@ def session_figures(*, caller: Caller, asked: Asked, start: datetime, end: datet
 
 def sessions_by_status(*, caller: Caller, start: datetime, end: datetime) -> dict[str, int]:
     """Return how many of the sessions that began in a period stand where; every status is there."""
-    rows = Session.objects.visible_to(caller).filter(created_at__gte=start, created_at__lt=end).order_by()
-    found = dict(rows.values_list("status").annotate(count=Count("pk")))
+    found = dict(_begun(caller, start, end).values_list("status").annotate(count=Count("pk")))
     return {status: found.get(status, 0) for status in Session.Status.values}
+
+
+def _begun(caller: Caller, start: datetime, end: datetime) -> QuerySet[Any]:
+    rows: QuerySet[Any] = Session.objects.visible_to(caller).filter(created_at__gte=start, created_at__lt=end)
+    return rows.order_by()
 
 
 def _success_rate(by_status: Mapping[str, int]) -> float | None:
