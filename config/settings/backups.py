@@ -1,4 +1,4 @@
-"""Backups: where archives are, how often one is made, and how many are kept."""
+"""Backups: where archives are, who signs them, and for whom they are encrypted."""
 
 from pathlib import Path
 
@@ -8,16 +8,12 @@ from config.settings.databases import DATA_DIR, EMBEDDED_DATABASE
 
 # Made (mode 0700) when the first archive is written, not at every start: it may be a disk that is mounted late.
 BACKUP_DIR = (BASE_DIR / Path(env.str("BACKUP_DIR", default="") or DATA_DIR / "backups").expanduser()).resolve()
-# Seconds between two backups of the schedule; 0: none.
-BACKUP_INTERVAL = env.int("BACKUP_INTERVAL", default=86400)
-# How many archives stay when old ones are pruned; 0: all.
-MAX_BACKUPS = env.int("MAX_BACKUPS", default=30)
 
-# Ed25519, the 32 bytes of its private key in base64: signs every archive, so that no other is restored.
+# Ed25519, the 32 bytes of its private key in base64: signs every archive, so that no other is taken for ours.
 BACKUP_SIGNING_KEY = env.str("BACKUP_SIGNING_KEY", default="")
 if not BACKUP_SIGNING_KEY and EMBEDDED_DATABASE:
     BACKUP_SIGNING_KEY = secret_kept_in(DATA_DIR / "backup_signing_key", new_backup_signing_key)
-# Public keys whose archives are restored, too, such as that of the store that this one follows.
+# Public keys whose archives are accepted, too, such as that of the store that this one follows.
 BACKUP_TRUSTED_KEYS = env.list("BACKUP_TRUSTED_KEYS", default=[])
 # age1... of those who can open archives; none: archives are not encrypted.
 BACKUP_AGE_RECIPIENTS = env.list("BACKUP_AGE_RECIPIENTS", default=[])

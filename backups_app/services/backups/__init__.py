@@ -1,4 +1,4 @@
-"""Backups of the whole store: made, checked, brought back, listed and pruned."""
+"""Backups of the whole store: made, read back and pruned."""
 
 from backups_app.services.backups.create import backup_create
 from backups_app.services.backups.verify import BackupReport, Inspected, archive_inspect, backup_verify
