@@ -11,15 +11,13 @@ from django.utils.translation import gettext as _
 
 from backups_app.legacy.formats import FORMATS, LegacyStore, detect
 from backups_app.legacy.locations import Location
-from backups_app.legacy.types import Finding, LegacyConfig, LegacyItem, LegacyRecord, LegacySession, Limits, Reading
+from backups_app.legacy.types import Finding, Limits, Reading
 from backups_app.models import ImportRun
 from backups_app.services.legacy_import.findings import FindingLog
 from backups_app.services.legacy_import.items import ImportContext
+from backups_app.services.legacy_import.parts import Parts
 from backups_app.services.legacy_import.read_ahead import ReadAhead
-from backups_app.services.legacy_import.records import RecordImport
 from backups_app.services.legacy_import.report import ImportReport
-from backups_app.services.legacy_import.sessions import SessionImport
-from backups_app.services.legacy_import.settings import config_import, workflow_import
 from config.shared.callers import Caller
 from config.shared.errors import InvalidInput
 from sessions_app.services.audit import audit_record
@@ -109,29 +107,17 @@ class _Import:
         limits = Limits(line_bytes=LINE_PER_RECORD * settings.MAX_RECORD_BYTES)
         ahead = ReadAhead()
         store = FORMATS[self._run.source_format].open(path, Reading(ahead.add, self._context.zone, limits))
-        sessions, records = SessionImport(self._context), RecordImport(self._context)
+        parts = Parts(self._context)
         with ahead.entries(store.items()) as entries:
             for number, entry in enumerate(entries):
-                self._take(entry, sessions, records)
+                if isinstance(entry, Finding):
+                    self._log.add(entry)
+                else:
+                    parts.add(entry)
                 if number % ENTRIES_PER_PROGRESS == 0:
                     self._tell(store)
-        sessions.flush()
-        records.flush()
+        parts.flush()
         self._tell(store)
-
-    def _take(self, entry: LegacyItem | Finding, sessions: SessionImport, records: RecordImport) -> None:
-        if isinstance(entry, LegacyRecord):
-            # Sessions come before records: the first record closes them.
-            sessions.flush()
-            records.add(entry)
-        elif isinstance(entry, LegacySession):
-            sessions.add(entry)
-        elif isinstance(entry, Finding):
-            self._log.add(entry)
-        elif isinstance(entry, LegacyConfig):
-            config_import(config=entry, context=self._context)
-        else:
-            workflow_import(workflow=entry, context=self._context)
 
     def _tell(self, store: LegacyStore) -> None:
         if self._progress is not None:

@@ -17,6 +17,34 @@ OF_USE = frozenset({"usage_count", "last_used_at"})
 _DEFAULT_KEYS = frozenset(key for key, *_rest in DEFAULTS)
 
 
+class ConfigImport:
+    """Brings each value in as it comes."""
+
+    def __init__(self, context: ImportContext) -> None:
+        self._context = context
+
+    def add(self, config: LegacyConfig) -> None:
+        """Bring one value in."""
+        config_import(config=config, context=self._context)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
+class WorkflowImport:
+    """Brings each definition in as it comes."""
+
+    def __init__(self, context: ImportContext) -> None:
+        self._context = context
+
+    def add(self, workflow: LegacyWorkflow) -> None:
+        """Bring one definition in."""
+        workflow_import(workflow=workflow, context=self._context)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
 def config_import(*, config: LegacyConfig, context: ImportContext) -> None:
     """Bring one value in. A default that nobody has touched gives way to it; any other stored value stays."""
     context.report.kinds["config"].read += 1
