@@ -13,8 +13,6 @@ MAX_TOKENS = 10**12
 
 # The row of a cost that stands alone has this source, and an id apart from those of uses, which may have the same.
 ALONE_SOURCE, ALONE_PREFIX = "cost", "cost:"
-# What a cost record says beside the amount is kept under this key in the metadata of the row that it joined.
-COST_NOTE = "cost_record"
 
 
 def stands_alone(source: str, record_id: str) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 
 from orjson import Fragment
 
-from history_app.models.usage import COST_NOTE, stands_alone
+from history_app.models.cost_notes import json_of, note_split
+from history_app.models.usage import stands_alone
 from history_app.selectors.record_rows import Row
 
 Record = dict[str, Any]
@@ -114,12 +115,12 @@ def _amount(value: Decimal | None) -> str | None:
 
 def _token_usage(row: Row) -> Record:
     joined = row["cost_record_id"] is not None
-    metadata = _split_note(row["metadata"])[0] if joined else row["metadata"]
+    metadata, note = note_split(row["metadata"]) if joined else (row["metadata"], {})
     computed = {"computed_cost": _amount(row["cost"])} if row["cost_status"] == "computed" else {}
     return {
         **_start(row),
         **_picked(row, "user_id", *_NAMES_OF_MODEL, *_TOKENS, "cache_read_tokens", "cache_write_tokens", "source"),
-        "reported_cost": None if joined else _amount(row["reported_cost"]),
+        "reported_cost": note.get("stated_cost") if joined else _amount(row["reported_cost"]),
         **computed,
         "metadata": _object(metadata),
     }
@@ -128,8 +129,8 @@ def _token_usage(row: Row) -> Record:
 def _cost(row: Row) -> Record:
     """Return a cost: what it says beside the amount stands in a note where it has joined a use of tokens."""
     alone = stands_alone(row["source"], row["record_id"])
-    note = {} if alone else _split_note(row["metadata"])[1]
-    metadata = row["metadata"] if alone else _dumped(note.get("metadata", {}))
+    note = {} if alone else note_split(row["metadata"])[1]
+    metadata = row["metadata"] if alone else json_of(note.get("metadata", {}))
     return {
         "record_id": row["cost_record_id"],
         "timestamp": row["timestamp"],
@@ -137,18 +138,9 @@ def _cost(row: Row) -> Record:
         "model": row["model"],
         "provider": note.get("provider", row["provider"]),
         **_picked(row, *_TOKENS),
-        "total_cost": _amount(row["reported_cost"]),
+        "total_cost": note.get("total_cost", _amount(row["reported_cost"])),
         "metadata": _object(metadata),
     }
-
-
-def _split_note(metadata: str | None) -> tuple[str | None, Record]:
-    """Return the metadata of a use of tokens without the note of its cost, and that note."""
-    if metadata is None or COST_NOTE not in metadata:
-        return metadata, {}
-    document = json.loads(metadata)
-    note = document.pop(COST_NOTE, {})
-    return _dumped(document), note
 
 
 def _error(row: Row) -> Record:

@@ -115,7 +115,7 @@ def _usage_columns(fact: TokenUsage, draft: Any, session: TakenSession) -> dict[
     stored = usage_rows.use_of(row)
     if stored.usage is None:
         use = pairing.Use(fact.session_id, cost=_cost_draft(draft, stored.cost))
-    elif stored.cost is None or draft.reported_cost is None:
+    elif stored.cost is None or draft.reported_cost in (None, stored.usage.reported_cost):
         use = pairing.Use(fact.session_id, usage=draft, cost=stored.cost)
     else:
         raise InvalidInput.at("/reported_cost", _("The cost of this usage was reported by a record of its own."))

@@ -10,7 +10,8 @@ from config.shared.errors import FieldError, InvalidInput
 from config.shared.ids import uuid7
 from config.shared.text import Replaced
 from history_app.models import ErrorRecord, Fact, LLMCall, Message, Metric, TokenUsage, ToolCall
-from history_app.models.usage import COST_NOTE, stands_alone
+from history_app.models.cost_notes import note_taken_out, stated_cost
+from history_app.models.usage import stands_alone
 from history_app.services.drafts import Draft, LLMRequestDraft, LLMResponseDraft
 from history_app.services.records import record_parse
 
@@ -57,8 +58,8 @@ def fact_form(fact: Any) -> dict[str, Any]:
         form["task"] = fact.task_id
     elif isinstance(fact, TokenUsage):
         joined = fact.cost_record_id is not None and not stands_alone(fact.source, fact.record_id)
-        form["reported_cost"] = None if joined else fact.reported_cost
-        form["metadata"] = {key: value for key, value in fact.metadata.items() if not joined or key != COST_NOTE}
+        form["metadata"], note = note_taken_out(fact.metadata) if joined else (fact.metadata, {})
+        form["reported_cost"] = stated_cost(note) if joined else fact.reported_cost
     return {name: value for name, value in form.items() if value is not None and value != ""}
 
 

@@ -302,6 +302,19 @@ def test_a_reported_cost_is_the_cost(owner, operator, recorded):
     assert (answer.json()["cost"], answer.json()["cost_status"]) == ("0.00045", "computed")
 
 
+def test_a_change_leaves_both_costs_of_a_use(owner, operator, recorded):
+    usage = recorded("token-usage", record_id="u-1", reported_cost="0.25", timestamp="2026-03-01T12:00:00Z")
+    cost = {name: usage[name] for name in ("model", "prompt_tokens", "completion_tokens", "total_tokens", "timestamp")}
+    record = {"record_type": "cost", "session_id": usage["session_id"], "record_id": "c-1", "total_cost": "0.3", **cost}
+    assert owner.post("/api/records/", [record]).json()["accepted"] == 1
+    path = f"/api/token-usage/{usage['id']}/"
+    changed = operator.patch(path, {"metadata": {"n": 1}}).json()
+    note = {"stated_cost": "0.25"}
+    assert (changed["cost"], changed["metadata"]) == ("0.3", {"n": 1, "cost_record": note})
+    assert operator.patch(path, {"reported_cost": "0.5"}).status_code == 400
+    assert owner.post("/api/records/", [record]).json()["duplicates"] == 1
+
+
 def test_changes_with_a_bad_value_change_nothing(operator, recorded):
     fact = recorded("errors")
     answer = operator.patch(f"/api/errors/{fact['id']}/", {"severity": "odd", "error_type": "Other"})

@@ -90,6 +90,35 @@ def test_a_use_that_states_its_cost_keeps_it(project, now):
     assert _rows() == [("u-1", None, Decimal("0.25"), "reported")]
 
 
+STATING = record("token_usage", "u-1", reported_cost="0.250", metadata={"cost_record": "mine"})
+
+
+@pytest.mark.parametrize("order", [[STATING, COST], [COST, STATING]])
+@pytest.mark.parametrize("batches", [1, 2])
+def test_a_cost_record_goes_before_the_cost_that_the_use_states(project, now, order, batches):
+    for batch in [order] if batches == 1 else [[raw] for raw in order]:
+        assert outcomes(project, batch, now) == ["new"] * len(batch)
+    assert outcomes(project, [*order, {**STATING, "reported_cost": "0.3"}], now) == ["same", "same", "conflict"]
+    assert _rows() == [("u-1", "c-1", Decimal("0.0031"), "reported")]
+    note = {"metadata": {"invoice": 7}, "stated_cost": "0.25", "own": "mine"}
+    assert TokenUsage.objects.get().metadata == {"cost_record": note}
+
+
+@pytest.mark.parametrize("order", [[STATING, COST], [COST, STATING]])
+def test_a_cost_record_without_an_amount_leaves_the_stated_cost(project, now, order):
+    batch = [{**raw, "total_cost": None} if raw is COST else raw for raw in order]
+    assert outcomes(project, batch[:1], now) + outcomes(project, batch[1:], now) == ["new", "new"]
+    assert _rows() == [("u-1", "c-1", Decimal("0.25"), "reported")]
+    assert outcomes(project, [*batch, COST], now) == ["same", "same", "conflict"]
+
+
+def test_a_cost_record_belongs_to_the_use_that_states_none(project, now):
+    write(project, [STATING, COST], now)
+    write(project, [record("token_usage", "u-2")], now)
+    assert _rows() == [("u-1", None, Decimal("0.25"), "reported"), ("u-2", "c-1", Decimal("0.0031"), "reported")]
+    assert TokenUsage.objects.get(record_id="u-1").metadata == STATING["metadata"]
+
+
 def test_a_cost_without_an_amount_leaves_the_use_unpriced(project, now):
     assert outcomes(project, [USAGE, {**COST, "total_cost": float("nan")}], now) == ["new", "new"]
     assert _rows() == [("u-1", "c-1", None, "unknown")]

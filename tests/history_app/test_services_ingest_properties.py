@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 SESSIONS = ("s-1", "s-1", "s-2")
 TIMES = ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z")
 MODELS = ("", "gpt-4o", "gpt-4")
+AMOUNTS = {"cost": "total_cost", "token_usage": "reported_cost"}
 MODELS_OF_FACTS = (Message, ToolCall, LLMCall, TokenUsage, ErrorRecord, Metric)
 NOT_COMPARED = {"id", "session_id", "project_id", "sequence"}
 
@@ -38,7 +39,7 @@ def records(draw):
             if draw(st.booleans()):
                 made.append(record("llm_response", f"p-{place}", **joined, model=draw(st.sampled_from(MODELS))))
         else:
-            amount = {"total_cost": f"0.{place + 1}"} if kind == "cost" else {}
+            amount = {AMOUNTS[kind]: draw(st.sampled_from([f"0.{place + 1}0", None]))} if kind in AMOUNTS else {}
             made.append(record(kind, f"r-{draw(st.integers(0, 99))}-{place}", **common, **amount))
     return made
 

@@ -1,7 +1,8 @@
 """Which cost belongs to which use of tokens, when both are reported apart (api.md, "A `cost` record").
 
 They belong together when session, model, tokens and time agree. Several that agree are paired one to one in the order
-of their record ids, so that the pairs are the same whichever record came first.
+of their record ids, so that the pairs are the same whichever record came first; uses that state no cost themselves
+come first.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ PairKey = tuple[int, str, int | None, int | None, int | None, datetime]
 class Use:
     """One use of tokens with its cost, as far as it is known; without `usage` a cost that stands alone.
 
-    `pk` is that of its row, where it has one, and `was` the cost that stands in that row.
+    `cost` is the cost record; a use may state a cost itself besides. `pk` is that of its row, where it has one, and
+    `was` the cost record that stands in that row.
     """
 
     session: int
@@ -50,21 +52,19 @@ class Group:
                 self.alone[use.cost.record_id] = use
 
     def pair(self, session: int) -> list[Use]:
-        """Give each use its cost, and return all rows that there shall be. A use that states a cost keeps its own."""
-        waiting = sorted((use for use in self.uses if not _states_cost(use)), key=_record_id)
+        """Give each use its cost, and return all rows that there shall be."""
+        uses = sorted(self.uses, key=_turn)
         costs = sorted(self.costs, key=lambda cost: cost.record_id)
-        for place, use in enumerate(waiting):
+        for place, use in enumerate(uses):
             use.cost = costs[place] if place < len(costs) else None
-        left = costs[len(waiting) :]
+        left = costs[len(uses) :]
         return [*self.uses, *(self.alone.get(cost.record_id) or Use(session, cost=cost) for cost in left)]
 
 
-def _states_cost(use: Use) -> bool:
-    return use.usage is not None and use.usage.reported_cost is not None
-
-
-def _record_id(use: Use) -> str:
-    return use.usage.record_id if use.usage else ""
+def _turn(use: Use) -> tuple[bool, str]:
+    """Return when it is the use's turn to be given a cost."""
+    assert use.usage is not None  # noqa: S101
+    return use.usage.reported_cost is not None, use.usage.record_id
 
 
 def pair_key(session: int, draft: MeasuredDraft) -> PairKey:

@@ -5,7 +5,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from history_app.models.usage import ALONE_PREFIX, ALONE_SOURCE, COST_NOTE, stands_alone
+from history_app.models.cost_notes import json_of, note_added, note_split, stated_cost
+from history_app.models.usage import ALONE_PREFIX, ALONE_SOURCE, stands_alone
 from history_app.services.drafts import CostDraft, TokenUsageDraft
 from history_app.services.ingest.columns import Row
 from history_app.services.ingest.pairing import Use
@@ -25,13 +26,13 @@ def row_of(use: Use, project_id: int, session_user: str) -> Row:
     if use.usage is None:
         return _alone_row(use, project_id, session_user)
     usage, cost = use.usage, use.cost
-    reported = cost.total_cost if cost else usage.reported_cost
+    reported = usage.reported_cost if cost is None or cost.total_cost is None else cost.total_cost
     return (
         project_id,
         use.session,
         usage.record_id,
         usage.timestamp,
-        _with_note(usage, cost) if cost else usage.metadata,
+        note_added(usage.metadata, _note(usage, cost)) if cost else usage.metadata,
         usage.user_id or session_user,
         usage.model,
         usage.provider,
@@ -75,18 +76,17 @@ def _cost_columns(reported: Decimal | None, computed: Price | None) -> tuple[Dec
     return (None, None, "unknown", "") if computed is None else (None, computed.amount, "computed", computed.source)
 
 
-def _with_note(usage: TokenUsageDraft, cost: CostDraft) -> str | None:
+def _note(usage: TokenUsageDraft, cost: CostDraft) -> dict[str, Any]:
+    """Return what the row's columns do not say: of the cost, and of the cost that the use states itself."""
     names = {name: getattr(cost, name) for name in ("user_id", "provider")}
     note: dict[str, Any] = {name: own for name, own in names.items() if own and own != getattr(usage, name)}
     if cost.metadata:
         note["metadata"] = json.loads(cost.metadata)
-    if not note:
-        return usage.metadata
-    return _dumped({**json.loads(usage.metadata or "{}"), COST_NOTE: note})
-
-
-def _dumped(document: dict[str, Any]) -> str | None:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")) if document else None
+    if usage.reported_cost is not None:
+        note["stated_cost"] = format(usage.reported_cost.normalize(), "f")
+        if cost.total_cost is None:
+            note["total_cost"] = None
+    return note
 
 
 def use_of(row: dict[str, Any]) -> Use:
@@ -95,15 +95,15 @@ def use_of(row: dict[str, Any]) -> Use:
     if costed and stands_alone(row["source"], row["record_id"]):
         cost = _cost_of(row, row["metadata"], {})
         return Use(row["session_id"], cost=cost, was=cost, pk=row["id"])
-    metadata, note = _without_note(row["metadata"]) if costed else (row["metadata"], {})
+    metadata, note = note_split(row["metadata"]) if costed else (row["metadata"], {})
     usage = TokenUsageDraft(
         session_id="",
         metadata=metadata,
-        reported_cost=None if costed else row["reported_cost"],
+        reported_cost=stated_cost(note) if costed else row["reported_cost"],
         **{name: row[name] for name in ("record_id", "timestamp", "user_id", "model", "provider", "source")},
         **{name: row[name] for name in (*TOKENS, *CACHE_TOKENS)},
     )
-    joined = _cost_of(row, _dumped(note.get("metadata", {})), note) if costed else None
+    joined = _cost_of(row, json_of(note.get("metadata", {})), note) if costed else None
     return Use(row["session_id"], usage=usage, cost=joined, was=joined, pk=row["id"])
 
 
@@ -116,14 +116,6 @@ def _cost_of(row: dict[str, Any], metadata: str | None, note: dict[str, Any]) ->
         user_id=note.get("user_id", row["user_id"]),
         provider=note.get("provider", row["provider"]),
         model=row["model"],
-        total_cost=row["reported_cost"],
+        total_cost=note.get("total_cost", row["reported_cost"]),
         **{name: row[name] for name in TOKENS},
     )
-
-
-def _without_note(metadata: str | None) -> tuple[str | None, dict[str, Any]]:
-    if metadata is None or COST_NOTE not in metadata:
-        return metadata, {}
-    document = json.loads(metadata)
-    note = document.pop(COST_NOTE, {})
-    return _dumped(document), note
