@@ -2,12 +2,73 @@
 
 from typing import Any
 
+from django.conf import settings
+
+from backups_app.models import Backup
+from backups_app.services.backups import backup_create, backup_verify, backups_prune, stale_backups_fail
+from backups_app.services.backups.progress import Check
+from backups_app.services.backups.runs import AtWork
 from backups_app.services.doctor import store_examine
 from config.shared.callers import SYSTEM
+from config.shared.errors import NotFound, Unavailable
 from config.shared.jobs import JobRun, job
+from sessions_app.services.jobs import job_enqueue
+
+# A large store takes hours; no run of a backup is given up for that.
+LONGEST_SECONDS = 24 * 3600
+# A restore or another backup that is at work is over by then, or a disk has room again.
+PATIENCE_SECONDS = 60
 
 
 @job("store.examine", attempts=1)
 def examine(run: JobRun, repair: bool = False) -> dict[str, Any]:
     """Look for faults in the store, and with `repair` put right what can be; the result names them."""
     return store_examine(caller=SYSTEM, now=run.now, repair=repair, check=run.check).as_json()
+
+
+@job("backup.make", attempts=3, back_off=PATIENCE_SECONDS, limit=LONGEST_SECONDS)
+def make(run: JobRun, name: str | None = None, trigger: str = Backup.Trigger.SCHEDULE) -> dict[str, Any]:
+    """Make a backup, and have old ones make room afterwards. A second attempt has a name of its own."""
+    if name and run.attempt > 1:
+        name = f"{name[:96]}-{run.attempt}"
+    try:
+        backup = backup_create(
+            name=name, trigger=trigger, requested_by=run.asked_by, now=run.now, check=_watching(run)
+        )
+    except AtWork as error:
+        # What is at work ends, so this is worth another attempt; whatever else is refused is refused for good.
+        raise Unavailable(str(error), retry_after=PATIENCE_SECONDS) from error
+    job_enqueue(kind="backup.prune", project_id=run.project_id, now=run.now)
+    return {"backup": backup.name, "rows": backup.row_count, "bytes": backup.size_bytes}
+
+
+@job("backup.verify", limit=LONGEST_SECONDS)
+def verify(run: JobRun, name: str) -> dict[str, Any]:
+    """Read a backup back in full; the result says whether it is good, and where it is not."""
+    report = backup_verify(backup=_backup(name), now=run.now, check=_watching(run))
+    return {"backup": name, "good": report.good, "content_read": report.content_read, "rows": report.rows,
+            "file": report.file, "reason": report.reason}  # fmt: skip
+
+
+@job("backup.prune")
+def prune(run: JobRun) -> dict[str, Any]:
+    """Remove old backups until MAX_BACKUPS are left; never the newest verified one."""
+    return {"removed": backups_prune(keep=settings.MAX_BACKUPS, now=run.now)}
+
+
+@job("backup.settle", keep_hours=24)
+def settle(run: JobRun) -> dict[str, Any]:
+    """Mark backups and restores as failed whose process died, and remove what they left."""
+    return {"failed": stale_backups_fail(now=run.now)}
+
+
+def _backup(name: str) -> Backup:
+    backup = Backup.objects.filter(name=name).first()
+    if backup is None:
+        raise NotFound(f"There is no backup named {name}.")
+    return backup
+
+
+def _watching(run: JobRun) -> Check:
+    """Return what tells the job how far its backup is, and stops it when somebody asked for that."""
+    return lambda done=0, total=None, label="": run.progress(done=done, total=total, text=label)

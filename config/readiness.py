@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from kombu import Connection
 
+from backups_app.selectors import backup_standing
 from config.databases import sqlite_journal_mode
 from config.probe import ProbeResult, database_probe
 from config.schedule_runs import canary_last
@@ -29,6 +30,7 @@ def readiness() -> dict[str, Any]:
     checks = {**_database_checks(), "broker": _broker(), "disk": _disk()}
     if checks["database"]["status"] == OK and checks["migrations"]["status"] == OK:
         checks["workers"] = _workers()
+        checks["backups"] = _backups()
     found = {check["status"] for check in checks.values()}
     status = next((bad for bad in (FAILED, DEGRADED) if bad in found), OK)
     return {"status": status, "checks": checks}
@@ -94,6 +96,20 @@ def _workers() -> Check:
         text = f"The last canary was done {age:.0f} s ago, but no message woke its worker: jobs start late."
     is_good = age <= CANARIES_MISSED * interval and canary.is_woken
     return _check(OK if is_good else DEGRADED, text, age_seconds=round(age, 1))
+
+
+def _backups() -> Check:
+    """Judge by the newest backup that was read back and found good."""
+    standing = backup_standing(now=timezone.now())
+    detail = "No verified backup is there."
+    if standing.age is not None:
+        hours = standing.age.total_seconds() / 3600
+        detail = f"The newest verified backup is {hours:.1f} h old."
+    if standing.state == "failed":
+        detail += " The last one failed."
+    is_good = standing.state != "failed" and not standing.overdue
+    facts = {"state": standing.state, "age_seconds": None if standing.age is None else standing.age.total_seconds()}
+    return _check(OK if is_good else DEGRADED, detail, **facts)
 
 
 def _broker() -> Check:

@@ -106,6 +106,20 @@ SCHEDULE = (
         every_setting="ROLLUP_INTERVAL",
         expires=60,
     ),
+    ScheduledJob(
+        name="backup-make",
+        job="backup.make",
+        description="Makes a backup of the whole store, verifies it, and has old ones make room (MAX_BACKUPS).",
+        every_setting="BACKUP_INTERVAL",
+        expires=12 * 3600,
+    ),
+    ScheduledJob(
+        name="backups-settle",
+        job="backup.settle",
+        description="Marks backups and restores as failed whose process died, and removes what they left.",
+        every_setting="CLEANUP_INTERVAL",
+        expires=240,
+    ),
 )
 
 

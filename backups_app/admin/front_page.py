@@ -43,6 +43,8 @@ def health() -> dict[str, Any]:
         "sqlite": "SQLite",
         "broker": _("broker"),
         "disk": _("disk"),
+        "workers": _("workers"),
+        "backups": _("backups"),
     }
     words = {"ok": _("ok"), "degraded": _("degraded"), "failed": _("failed")}
     checks = [

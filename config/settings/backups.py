@@ -19,3 +19,6 @@ BACKUP_TRUSTED_KEYS = env.list("BACKUP_TRUSTED_KEYS", default=[])
 BACKUP_AGE_RECIPIENTS = env.list("BACKUP_AGE_RECIPIENTS", default=[])
 # As age-keygen writes it. Without it this machine makes encrypted archives that it cannot read itself.
 BACKUP_AGE_IDENTITY_FILE = env.str("BACKUP_AGE_IDENTITY_FILE", default="")
+# How often a backup is made by the schedule, in seconds (0: never), and how many are kept (0: all).
+BACKUP_INTERVAL = env.int("BACKUP_INTERVAL", default=86400)
+MAX_BACKUPS = env.int("MAX_BACKUPS", default=30)

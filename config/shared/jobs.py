@@ -24,10 +24,11 @@ class LeaseLost(Exception):
 
 
 class JobRun(Protocol):
-    """One attempt at a job, as its handler sees it."""
+    """One attempt at a job, as its handler sees it. `asked_by` is kind and name of the caller, such as `key: ci`."""
 
     job_id: int
     project_id: int | None
+    asked_by: str
     attempt: int
     fence: int
     now: datetime

@@ -1,6 +1,17 @@
-"""Backups of the whole store: made, read back and pruned."""
+"""Backups of the whole store: made, read back, pruned and removed."""
 
 from backups_app.services.backups.create import backup_create
+from backups_app.services.backups.removing import backup_delete, backup_protect, backups_prune, stale_backups_fail
 from backups_app.services.backups.verify import BackupReport, Inspected, archive_inspect, backup_verify
 
-__all__ = ["BackupReport", "Inspected", "archive_inspect", "backup_create", "backup_verify"]
+__all__ = [
+    "BackupReport",
+    "Inspected",
+    "archive_inspect",
+    "backup_create",
+    "backup_delete",
+    "backup_protect",
+    "backup_verify",
+    "backups_prune",
+    "stale_backups_fail",
+]

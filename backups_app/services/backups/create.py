@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from backups_app.archive import Archive, ArchiveRefused, ArchiveWriter, Manifest, archive_open
 from backups_app.archive.manifest import FORMAT, FORMAT_VERSION, Database, Encryption, Previous
@@ -50,8 +50,20 @@ def backup_create(
     except BaseException as error:
         # Also when it was asked to stop: the row must say so, and the half of an archive must go.
         shutil.rmtree(partial, ignore_errors=True)
-        backup_fail(backup=backup, cause=str(error) or type(error).__name__, now=clock())
+        _give_up(backup, str(error) or type(error).__name__, clock())
         raise
+
+
+def _give_up(backup: Backup, cause: str, now: datetime) -> None:
+    """Mark the run as failed, over a new connection where the old one broke with it.
+
+    When the database is away altogether the row stays as it is, and is found when its lease is over.
+    """
+    try:
+        backup_fail(backup=backup, cause=cause, now=now)
+    except (OperationalError, InterfaceError):
+        connection.close()
+        backup_fail(backup=backup, cause=cause, now=now)
 
 
 def backup_folder() -> Path:

@@ -7,7 +7,7 @@ from django.db import transaction
 from backups_app.models import Backup, Restore
 from backups_app.models.backups import BackupQuerySet
 from backups_app.services.backups.folders import archive_remove, remains, remains_remove
-from backups_app.services.backups.runs import LOST, backup_fail, restore_end
+from backups_app.services.backups.runs import dead_runs_end
 from config.shared.callers import SYSTEM, Caller
 from config.shared.errors import Conflict
 from sessions_app.services.staff_edits import row_audit, row_update
@@ -43,9 +43,10 @@ def backup_protect(*, backup: Backup, protected: bool, caller: Caller, now: date
     return backup
 
 
-def backups_prune(*, keep: int, now: datetime, caller: Caller = SYSTEM) -> list[str]:
+def backups_prune(*, keep: int, now: datetime, caller: Caller = SYSTEM, dry_run: bool = False) -> list[str]:
     """Remove archives until `keep` are left (0: all stay), and return the names of those that went.
 
+    With `dry_run` nothing goes, and the names are of those that would.
     Runs that failed before the newest verified backup go in any case, and the last ten of those after it stay. Then
     damaged archives go, then verified ones, the oldest first; never the newest verified one, never a protected one.
     Without a verified backup no archive goes at all. Raises Conflict while a restore is at work.
@@ -55,7 +56,7 @@ def backups_prune(*, keep: int, now: datetime, caller: Caller = SYSTEM) -> list[
     victims = _failed_of_no_use(newest)
     if newest is not None and keep > 0:
         victims += _archives_beyond(keep, newest)
-    for backup in victims:
+    for backup in [] if dry_run else victims:
         backup_delete(backup=backup, caller=caller, now=now)
     return [backup.name for backup in victims]
 
@@ -83,15 +84,11 @@ def _oldest(archives: BackupQuerySet, status: str, newest: Backup) -> list[Backu
 def stale_backups_fail(*, now: datetime) -> list[str]:
     """Mark the runs as failed whose process died, remove what they left, and return the names of those backups.
 
-    A run counts as dead when its lease was not renewed. Safe to run at any time, and twice.
+    Safe to run at any time, and twice.
     """
-    dead = list(Backup.objects.filter(is_running=True, lease_until__lt=now))
-    for backup in dead:
-        backup_fail(backup=backup, cause=LOST, now=now)
-    for restore in Restore.objects.filter(is_running=True, lease_until__lt=now):
-        restore_end(restore=restore, status=Restore.Status.FAILED, now=now, failure=LOST)
+    dead = dead_runs_end(now=now)
     _remains_of_the_dead(now)
-    return [backup.name for backup in dead]
+    return dead
 
 
 def _remains_of_the_dead(now: datetime) -> None:

@@ -26,6 +26,10 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 log = structlog.get_logger(__name__)
 
 
+class AtWork(Conflict):
+    """Another backup or a restore is at work: the same may be asked for again when it is over."""
+
+
 def backup_name_new(*, now: datetime) -> str:
     """Return a name for a backup that begins now: the time in UTC and four letters of chance."""
     return f"{now:%Y%m%d-%H%M%S}-{get_random_string(4, _LETTERS)}"
@@ -43,12 +47,14 @@ def name_check(name: str) -> str:
 def backup_begin(*, name: str | None, trigger: str, requested_by: str, now: datetime) -> Backup:
     """Make the row of a backup that begins now, under the next number.
 
-    Raises InvalidInput for a name that cannot be a folder's, Conflict while another backup or a restore is at work and
-    where the name is taken.
+    Raises InvalidInput for a name that cannot be a folder's, AtWork while another backup or a restore is at work,
+    Conflict where the name is taken. What is at work and was not heard of for too long is over, and stands in nobody's
+    way.
     """
     name = name_check(name) if name else backup_name_new(now=now)
+    dead_runs_end(now=now)
     if Restore.objects.filter(is_running=True).exists():
-        raise Conflict("A restore is at work. A backup begins when it is over.")
+        raise AtWork("A restore is at work. A backup begins when it is over.")
     row = Backup(
         name=name,
         trigger=trigger,
@@ -71,7 +77,7 @@ def _why_not(name: str) -> Conflict:
     if Backup.objects.filter(name=name).exists():
         return Conflict(f"There is a backup named {name} already.")
     running = Backup.objects.filter(is_running=True).first()
-    return Conflict(f"The backup {running.name} is being made; one at a time." if running else "Another one was first.")
+    return AtWork(f"The backup {running.name} is being made; one at a time." if running else "Another one was first.")
 
 
 @transaction.atomic
@@ -90,9 +96,10 @@ def backup_fail(*, backup: Backup, cause: str, now: datetime) -> Backup:
 
 
 def restore_begin(*, backup_name: str, target: str, replace: bool, requested_by: str, now: datetime) -> Restore:
-    """Make the row of a restore that begins now. Raises Conflict while a backup or another restore is at work."""
+    """Make the row of a restore that begins now. Raises AtWork while a backup or another restore is at work."""
+    dead_runs_end(now=now)
     if Backup.objects.filter(is_running=True).exists():
-        raise Conflict("A backup is being made. A restore begins when it is over.")
+        raise AtWork("A backup is being made. A restore begins when it is over.")
     row = Restore(
         backup_name=backup_name[:1000],
         target=target[:500],
@@ -106,7 +113,7 @@ def restore_begin(*, backup_name: str, target: str, replace: bool, requested_by:
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        raise Conflict("A restore is at work already; one at a time.") from error
+        raise AtWork("A restore is at work already; one at a time.") from error
     return row
 
 
@@ -126,6 +133,19 @@ def restore_end(
     restore.finished_at = max(now, restore.started_at)
     restore.save()
     return restore
+
+
+def dead_runs_end(*, now: datetime) -> list[str]:
+    """Mark the runs as failed whose process died, and return the names of those backups.
+
+    A run counts as dead when its lease was not renewed.
+    """
+    dead = list(Backup.objects.filter(is_running=True, lease_until__lt=now))
+    for backup in dead:
+        backup_fail(backup=backup, cause=LOST, now=now)
+    for restore in Restore.objects.filter(is_running=True, lease_until__lt=now):
+        restore_end(restore=restore, status=Restore.Status.FAILED, now=now, failure=LOST)
+    return [backup.name for backup in dead]
 
 
 def lease_end(now: datetime) -> datetime:

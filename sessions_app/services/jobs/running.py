@@ -134,7 +134,7 @@ class Run:
         if found is None:
             raise LeaseLost
         if found:
-            raise JobCancelled
+            raise JobCancelled("Somebody asked to stop it.")
 
 
 @contextmanager
