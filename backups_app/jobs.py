@@ -32,9 +32,7 @@ def make(run: JobRun, name: str | None = None, trigger: str = Backup.Trigger.SCH
     if name and run.attempt > 1:
         name = f"{name[:96]}-{run.attempt}"
     try:
-        backup = backup_create(
-            name=name, trigger=trigger, requested_by=run.asked_by, now=run.now, check=_watching(run)
-        )
+        backup = backup_create(name=name, trigger=trigger, requested_by=run.asked_by, now=run.now, check=_watching(run))
     except AtWork as error:
         # What is at work ends, so this is worth another attempt; whatever else is refused is refused for good.
         raise Unavailable(str(error), retry_after=PATIENCE_SECONDS) from error
