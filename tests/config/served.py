@@ -54,6 +54,15 @@ def processes_with(mark: str) -> dict[int, str]:
     return found
 
 
+def parent_of(pid: int) -> int | None:
+    """Return the number of the process that started this one; nothing when it has ended."""
+    try:
+        # The second field is the program's name in brackets, which may hold blanks and brackets itself.
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
 class Served:
     """A running `manage.py serve` on a free port, with the lines that it prints."""
 
@@ -86,8 +95,16 @@ class Served:
         return processes_with(self.mark)
 
     def part(self, words: str) -> int:
-        """Wait for the process whose command line holds the words, and return its number."""
-        return until(lambda: next((pid for pid, line in self.processes().items() if words in line), None))
+        """Wait for the process whose command line holds the words, and return its number: the parent, not a fork of it.
+
+        Numbers do not tell which is the parent: they begin anew once the greatest has been given out.
+        """
+
+        def parent() -> int | None:
+            found = {pid for pid, line in self.processes().items() if words in line}
+            return next((pid for pid in found if parent_of(pid) not in {*found, None}), None)
+
+        return until(parent)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it as Ctrl-C or a service manager would, and return its exit status."""

@@ -43,6 +43,8 @@ def serve(prepared):
 
     yield start
     for served in started:
+        # Shown with a test that fails.
+        print(served.output, *served.processes().values(), sep="\n")
         served.kill_all()
 
 
@@ -109,7 +111,7 @@ def test_the_scheduled_job_runs_and_marks_a_session_that_has_expired(prepared, s
 def test_ctrl_c_ends_everything_and_succeeds(serve):
     served = serve()
     served.ready()
-    served.part("beat")
+    served.part("config.celery beat")
     assert served.stop(signal.SIGINT) == 0
     assert served.processes() == {}
     assert served.output.endswith("AgentLedger has stopped.")
@@ -118,12 +120,12 @@ def test_ctrl_c_ends_everything_and_succeeds(serve):
 def test_what_dies_is_started_again_and_the_address_stays(serve):
     served = serve()
     address = served.ready()
-    for words in ("pool=threads", "beat", "manage.py serve"):
+    for words in ("pool=threads", "config.celery beat", "manage.py serve"):
         os.kill(served.part(words), signal.SIGKILL)
     until(lambda: served.output.count("starting it again") == 3)
     assert urllib.request.urlopen(f"{address}healthz").status == 200
     served.part("pool=threads")
-    served.part("beat")
+    served.part("config.celery beat")
     served.stop()
     assert served.processes() == {}
 
@@ -131,7 +133,7 @@ def test_what_dies_is_started_again_and_the_address_stays(serve):
 def test_nothing_survives_when_the_supervisor_itself_is_killed(serve):
     served = serve()
     served.ready()
-    served.part("beat")
+    served.part("config.celery beat")
     served.process.kill()
     until(lambda: served.processes() == {})
 
