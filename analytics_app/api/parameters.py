@@ -1,8 +1,7 @@
-"""Query parameters of figures: counts, days, periods and time zones, each refused by name where it makes no sense."""
+"""Query parameters of figures: counts, days and periods, each refused by name where it makes no sense."""
 
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,12 +11,12 @@ from rest_framework.exceptions import ValidationError
 
 from analytics_app.selectors.tokens import Asked
 from config.shared.api.fields import InstantValue
+from config.shared.api.zones import zone_of
 from config.shared.errors import InvalidInput
 
 MOST_DAYS = 366
 DEFAULT_PERIOD_DAYS = 30
 EARLIEST_YEAR = 1971
-TZ = OpenApiParameter("tz", OpenApiTypes.STR, description="Time zone of days and months (IANA name); default UTC.")
 START = OpenApiParameter("start", OpenApiTypes.DATETIME, description="From this moment on; default: 30 days back.")
 END = OpenApiParameter("end", OpenApiTypes.DATETIME, description="Before this moment; default: now.")
 
@@ -25,15 +24,6 @@ END = OpenApiParameter("end", OpenApiTypes.DATETIME, description="Before this mo
 def asked_of(view: Any) -> Asked:
     """Return who asks by which clock. Raises InvalidInput for an unknown zone."""
     return Asked(view.caller.project_ids, zone_of(view.request), timezone.now())
-
-
-def zone_of(request: Any) -> tzinfo:
-    """Return the zone that `tz` names. Raises InvalidInput."""
-    name = request.query_params.get("tz", "UTC")
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidInput.at("/tz", _("There is no time zone %r.") % name[:60]) from error
 
 
 def number_of(request: Any, name: str, *, default: int, most: int) -> int:

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, QuerySet
 
-from analytics_app.selectors.local_days import local_day
 from analytics_app.selectors.tokens import Asked
 from config.shared.callers import Caller
 from history_app.models import ErrorRecord
+from history_app.selectors.local_days import local_day
 from sessions_app.models import Session
 
 WHOLE = 100.0
@@ -26,7 +26,7 @@ def session_figures(*, caller: Caller, asked: Asked, start: datetime, end: datet
     lasted = ExpressionWrapper(F("activity__last_activity_at") - F("created_at"), output_field=DurationField())
     average = rows.aggregate(average=Avg(lasted))["average"]
     errors = ErrorRecord.objects.visible_to(caller).filter(timestamp__gte=start, timestamp__lt=end)
-    day = local_day("created_at", start=start, end=end, zone=asked.zone)
+    day = local_day(rows, "created_at", asked.zone)
     by_day = rows.annotate(date=day).values("date").annotate(count=Count("pk"))
     return {
         "start": start,

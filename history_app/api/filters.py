@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from config.shared.api.filters import InstantFilter, IntegerFilter, LedgerFilterSet, TextFilter
+from config.shared.api.zones import ZoneFilter
 from config.shared.errors import InvalidInput
 from history_app.api.searches import LONGEST_QUERY
 from history_app.models import ErrorRecord, LLMCall, Message, Metric, Subtask, Task, TokenUsage, ToolCall
@@ -95,6 +96,12 @@ class ToolCallFilterSet(FactFilterSet):
         fields: tuple[str, ...] = ()
 
 
+class ToolStatisticsFilterSet(ToolCallFilterSet):
+    """Tool calls that are counted, by the days of a zone."""
+
+    tz = ZoneFilter()
+
+
 class LLMCallFilterSet(FactFilterSet):
     """LLM calls, also by model and provider."""
 
@@ -129,6 +136,12 @@ class ErrorFilterSet(FactFilterSet):
     class Meta:
         model = ErrorRecord
         fields: tuple[str, ...] = ()
+
+
+class ErrorStatisticsFilterSet(ErrorFilterSet):
+    """Errors that are counted, by the days of a zone."""
+
+    tz = ZoneFilter()
 
 
 class MetricFilterSet(FactFilterSet):

@@ -3,13 +3,13 @@
 The rows come filtered; everything here is counted in the database, over the whole of them.
 """
 
-from datetime import UTC
+from datetime import tzinfo
 from typing import Any
 
 from django.db.models import Avg, Count, Q, QuerySet
-from django.db.models.functions import TruncDate
 
 from history_app.models import ErrorRecord, ToolCall
+from history_app.selectors.local_days import local_day
 from history_app.selectors.percentiles import NO_PERCENTILES, percentiles
 from history_app.selectors.session_figures import durations, measured
 
@@ -23,10 +23,11 @@ _OUTCOMES = {
 }
 
 
-def tool_statistics(rows: QuerySet[ToolCall]) -> dict[str, Any]:
+def tool_statistics(rows: QuerySet[ToolCall], *, zone: tzinfo) -> dict[str, Any]:
     """Return the figures of these tool calls (document 002, `get_tool_stats`).
 
-    `success_rate` is from 0 to 1; execution times are seconds, over the calls that state one, and 0 where none does.
+    `success_rate` is from 0 to 1; days begin as in `zone`; execution times are seconds, over the calls that state one,
+    and 0 where none does.
     """
     rows = rows.order_by()
     timed = {"measured_calls": Count("execution_time"), "avg_execution_time": Avg("execution_time")}
@@ -36,7 +37,7 @@ def tool_statistics(rows: QuerySet[ToolCall]) -> dict[str, Any]:
         **durations(rows, "execution_time"),
         "by_tool": _by_tool(rows, timed),
         "by_session": [_rated(row) for row in _by_session(rows, "total_calls", **_OUTCOMES)],
-        "trend": [_rated(_timed(row)) for row in _by_day(rows, **_OUTCOMES, **timed)],
+        "trend": [_rated(_timed(row)) for row in _by_day(rows, zone, **_OUTCOMES, **timed)],
     }
 
 
@@ -58,8 +59,11 @@ def _timed(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "avg_execution_time": measured(row["avg_execution_time"])}
 
 
-def error_statistics(rows: QuerySet[ErrorRecord]) -> dict[str, Any]:
-    """Return the figures of these errors (document 000, 2.4.2): how many there are, of which type, where and when."""
+def error_statistics(rows: QuerySet[ErrorRecord], *, zone: tzinfo) -> dict[str, Any]:
+    """Return the figures of these errors (document 000, 2.4.2): how many, of which type, where and when.
+
+    Days begin as in `zone`.
+    """
     rows = rows.order_by()
     totals = rows.aggregate(error_count=Count("pk"), session_count=Count("session", distinct=True))
     severities = {severity: Count("pk", filter=Q(severity=severity)) for severity in ErrorRecord.Severity.values}
@@ -69,7 +73,7 @@ def error_statistics(rows: QuerySet[ErrorRecord]) -> dict[str, Any]:
         "error_by_severity": rows.aggregate(**severities),
         "error_by_type": list(types.order_by("-count", "error_type")[:MOST_NAMED]),
         "error_by_session": list(_by_session(rows, "count", count=Count("pk"))),
-        "error_trends": list(_by_day(rows, count=Count("pk"))),
+        "error_trends": list(_by_day(rows, zone, count=Count("pk"))),
     }
 
 
@@ -84,7 +88,7 @@ def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != name}
 
 
-def _by_day(rows: QuerySet[Any], **figures: Any) -> list[dict[str, Any]]:
-    """Return figures by day in UTC, for the days that have any, oldest first."""
-    days = rows.annotate(date=TruncDate("timestamp", tzinfo=UTC)).values("date").annotate(**figures)
+def _by_day(rows: QuerySet[Any], zone: tzinfo, **figures: Any) -> list[dict[str, Any]]:
+    """Return figures by day in a zone, for the days that have any, oldest first."""
+    days = rows.annotate(date=local_day(rows, "timestamp", zone)).values("date").annotate(**figures)
     return list(days.order_by("date"))

@@ -1,5 +1,9 @@
 """Figures over the API: of one session, and of tool calls and errors, over all records and the same everywhere."""
 
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from tests.factories import make_session
@@ -224,6 +228,20 @@ def test_errors_in_figures(owner, project, now):
     assert owner.get(ERRORS, {"error_type": "KeyError", "start": DAYS[1]}).json()["error_count"] == 1
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
+@pytest.mark.parametrize("trend", [(TOOLS, "tool_call", "trend"), (ERRORS, "error", "error_trends")])
+def test_trends_are_by_the_days_of_the_callers_zone(owner, project, now, trend, zone):
+    path, kind, name = trend
+    first, last = datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
+    # Also long before and after: no clock of then may be taken for that of now.
+    moments = [datetime(1905, 7, 1, 23, 45, tzinfo=UTC), datetime(2200, 1, 1, 0, 15, tzinfo=UTC)]
+    moments += [day + timedelta(minutes=n * 97) for day in (first, last, first + timedelta(29)) for n in range(45)]
+    write(project, [record(kind, f"r-{n}", timestamp=at.isoformat()) for n, at in enumerate(moments)], now)
+    wanted = Counter(at.astimezone(ZoneInfo(zone)).date().isoformat() for at in moments)
+    found = owner.get(path, {"tz": zone}).json()[name]
+    assert [(row["date"], row.get("count", row.get("total_calls"))) for row in found] == sorted(wanted.items())
+
+
 @pytest.mark.parametrize("path", [TOOLS, ERRORS])
 def test_statistics_show_nothing_from_behind_the_wall(outsider, anonymous, calls, path):
     found = outsider.get(path).json()
@@ -232,7 +250,9 @@ def test_statistics_show_nothing_from_behind_the_wall(outsider, anonymous, calls
 
 
 @pytest.mark.parametrize("path", [TOOLS, ERRORS])
-@pytest.mark.parametrize("parameters", [{"page_size": 5}, {"start": "x"}, {"severity": "loud"}, {"tool": "search"}])
+@pytest.mark.parametrize(
+    "parameters", [{"page_size": 5}, {"start": "x"}, {"severity": "loud"}, {"tool": "search"}, {"tz": "Nowhere/No"}]
+)
 def test_a_senseless_parameter_is_named(owner, path, parameters):
     answer = owner.get(path, parameters)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{next(iter(parameters))}")

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics_app.api.parameters import END, START, TZ, asked_of, period_of
+from analytics_app.api.parameters import END, START, asked_of, period_of
 from analytics_app.api.serializers.activity import (
     SessionFiguresSerializer,
     StorageSerializer,
@@ -17,6 +17,7 @@ from analytics_app.selectors.holdings import holdings
 from analytics_app.selectors.performance import performance
 from analytics_app.selectors.sessions import session_figures
 from config.shared.api.viewsets import LedgerViewSet
+from config.shared.api.zones import TZ
 from sessions_app.models import Session
 from sessions_app.selectors import session_find
 

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics_app.api.parameters import END, MOST_DAYS, START, TZ, asked_of, day_of, number_of, period_of
+from analytics_app.api.parameters import END, MOST_DAYS, START, asked_of, day_of, number_of, period_of
 from analytics_app.api.serializers.tokens import (
     CostsSerializer,
     DashboardSerializer,
@@ -20,6 +20,7 @@ from analytics_app.models import ModelUsage
 from analytics_app.selectors.costs import CUTS, costs
 from analytics_app.selectors.tokens import token_dashboard, tokens_by_day, tokens_by_month, tokens_by_user
 from config.shared.api.viewsets import LedgerViewSet
+from config.shared.api.zones import TZ
 from config.shared.errors import InvalidInput
 
 MOST_MONTHS = 36

@@ -9,7 +9,8 @@ from rest_framework.response import Response
 
 from config.shared.api.filters import StrictFilterBackend, check_parameters
 from config.shared.api.viewsets import LedgerViewSet
-from history_app.api.filters import ErrorFilterSet, ToolCallFilterSet
+from config.shared.api.zones import zone_of
+from history_app.api.filters import ErrorStatisticsFilterSet, ToolStatisticsFilterSet
 from history_app.api.parameters import SESSION
 from history_app.api.serializers.statistics import (
     ErrorStatisticsSerializer,
@@ -71,12 +72,12 @@ class ToolStatisticsViewSet(StatisticsViewSet):
 
     queryset = ToolCall.objects.all()
     serializer_class = ToolStatisticsSerializer
-    filterset_class = ToolCallFilterSet
+    filterset_class = ToolStatisticsFilterSet
 
     @extend_schema(responses=ToolStatisticsSerializer)
     def statistics(self, request: Request) -> Response:
         """Return totals, rates and times, by tool, by session and by day, over the whole time or a part of it."""
-        return Response(tool_statistics(self.filtered()))
+        return Response(tool_statistics(self.filtered(), zone=zone_of(request)))
 
 
 class ErrorStatisticsViewSet(StatisticsViewSet):
@@ -84,9 +85,9 @@ class ErrorStatisticsViewSet(StatisticsViewSet):
 
     queryset = ErrorRecord.objects.all()
     serializer_class = ErrorStatisticsSerializer
-    filterset_class = ErrorFilterSet
+    filterset_class = ErrorStatisticsFilterSet
 
     @extend_schema(responses=ErrorStatisticsSerializer)
     def statistics(self, request: Request) -> Response:
         """Return totals by type, by severity, by session and by day, over the whole time or a part of it."""
-        return Response(error_statistics(self.filtered()))
+        return Response(error_statistics(self.filtered(), zone=zone_of(request)))
