@@ -1,11 +1,14 @@
-"""Which rows a caller may see, and which rows start with a text: shared by every app's querysets."""
+"""What every app asks of rows: which a caller may see, the lock of one of them, which start with a text."""
 
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Q
 
 from config.shared.callers import Caller
+from config.shared.errors import NotFound
+
+Row = TypeVar("Row", bound=models.Model)
 
 _AFTER_EVERY_TEXT = "\U0010ffff"
 
@@ -24,3 +27,11 @@ def starts_with(field: str, prefix: str) -> Q:
     LIKE would not do: SQLite's ignores case and never uses a binary index.
     """
     return Q(**{f"{field}__gte": prefix, f"{field}__lt": prefix + _AFTER_EVERY_TEXT})
+
+
+def row_locked(row: Row) -> Row:
+    """Return the row as it is now, held until the transaction ends. Raises NotFound when it was deleted meanwhile."""
+    stored: Row | None = type(row)._default_manager.select_for_update().filter(pk=row.pk).first()
+    if stored is None:
+        raise NotFound
+    return stored

@@ -13,6 +13,7 @@ from config.shared.errors import Conflict, InvalidInput
 from config.shared.fields import JSONTextField
 from config.shared.ids import uuid7
 from config.shared.merging import merge_patch
+from config.shared.querysets import row_locked
 from history_app.models import Subtask, Task
 from history_app.services.storable import storable_id
 from sessions_app.models import Session
@@ -102,7 +103,7 @@ def task_update(*, task: Task, changes: Mapping[str, Any], now: datetime, merge:
 def subtask_create(*, task: Task, now: datetime, subtask_index: int | None = None, **fields: Any) -> Subtask:
     """Add a subtask to a task: behind the others unless an index is stated. Raises Conflict when that is taken."""
     _check_names(fields, SUBTASK_FIELDS)
-    Task.objects.select_for_update().get(pk=task.pk)
+    row_locked(task)
     if subtask_index is None:
         last = task.subtasks.aggregate(last=Max("subtask_index"))["last"]
         subtask_index = 0 if last is None else last + 1
@@ -125,7 +126,7 @@ def subtask_update(*, subtask: Subtask, changes: Mapping[str, Any], now: datetim
 def _changed(row: Work, changes: Mapping[str, Any], now: datetime, *, merge: bool, session: Session) -> Work:
     # The session first, as the bulk writer does: whoever takes both in one order never waits in a circle.
     session_touch(session=session, now=now)
-    row = type(row).objects.select_for_update().get(pk=row.pk)  # type: ignore[assignment]
+    row = row_locked(row)
     for name, value in changes.items():
         document = isinstance(row._meta.get_field(name), JSONTextField)
         setattr(row, name, merge_patch(getattr(row, name), value) if merge and document else value)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from config.shared.callers import SYSTEM, Caller
 from config.shared.errors import Conflict, InvalidInput, NotFound
+from config.shared.querysets import row_locked
 from config.shared.versions import version_check
 from sessions_app.models import ConfigVersion, SystemConfig
 from sessions_app.services.audit import ACTOR_LENGTH, audit_record
@@ -126,7 +127,7 @@ def _set(  # noqa: PLR0917 - the parts of one call of config_set
 @transaction.atomic
 def config_delete(*, config: SystemConfig, now: datetime, caller: Caller, expected_version: int | None = None) -> None:
     """Remove a setting. Raises StaleVersion."""
-    current = SystemConfig.objects.select_for_update().get(pk=config.pk)
+    current = row_locked(config)
     version_check(current=current.version, expected=expected_version)
     current.delete()
     current.version += 1

@@ -9,6 +9,7 @@ from django.db import transaction
 from config.shared.callers import Caller
 from config.shared.errors import Conflict
 from config.shared.merging import merge_patch
+from config.shared.querysets import row_locked
 from sessions_app.models import KnowledgeSource
 from sessions_app.services.audit import audit_record, changed_fields
 
@@ -30,7 +31,7 @@ def knowledge_source_update(
     *, source: KnowledgeSource, values: Mapping[str, Any], merge: bool = False, now: datetime, caller: Caller
 ) -> KnowledgeSource:
     """Change the stated values; with `merge`, the metadata merges (RFC 7396)."""
-    current: KnowledgeSource = KnowledgeSource.objects.select_for_update().get(pk=source.pk)
+    current = row_locked(source)
     before = _told(current)
     for name, value in values.items():
         is_merged = merge and name == "metadata"

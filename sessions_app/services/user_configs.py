@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput, NotFound
 from config.shared.merging import merge_patch
+from config.shared.querysets import row_locked
 from config.shared.versions import version_check
 from sessions_app.models import ProviderKey, UserConfig
 from sessions_app.services.audit import audit_record
@@ -88,7 +89,7 @@ def user_config_delete(
     *, user_config: UserConfig, now: datetime, caller: Caller, expected_version: int | None = None
 ) -> None:
     """Remove a user's configuration with the provider keys. Raises StaleVersion."""
-    current = UserConfig.objects.select_for_update().get(pk=user_config.pk)
+    current = row_locked(user_config)
     version_check(current=current.version, expected=expected_version)
     providers = sorted(current.provider_keys.values_list("provider", flat=True))
     current.delete()

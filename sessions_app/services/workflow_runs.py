@@ -13,6 +13,7 @@ from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput
 from config.shared.ids import uuid7
 from config.shared.merging import merge_patch
+from config.shared.querysets import row_locked
 from sessions_app.models import Session, Workflow, WorkflowRun
 from sessions_app.services.sessions import workflow_of
 from sessions_app.services.staff_edits import changes_told, row_audit
@@ -77,7 +78,7 @@ def workflow_run_update(
 
     A run that is said to be of another workflow is counted there, and not where it was any more.
     """
-    before: WorkflowRun = WorkflowRun.objects.select_for_update().get(pk=run.pk)
+    before = row_locked(run)
     current: WorkflowRun = copy(before)
     stated = _resolved(current.project_id, values, now)
     for name, value in stated.items():

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from config.shared.callers import Caller
 from config.shared.errors import Conflict
 from config.shared.merging import patched
+from config.shared.querysets import row_locked
 from sessions_app.models import Workflow
 from sessions_app.services.audit import audit_record, changed_fields
 
@@ -74,7 +75,7 @@ def workflow_update(
 
     A write that changes nothing leaves no trace.
     """
-    current: Workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    current = row_locked(workflow)
     before = {name: getattr(current, name) for name in values}
     if merge:
         values = {name: patched(before[name], value) for name, value in values.items()}

@@ -6,12 +6,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from backups_app.models import ImportRun
 from backups_app.services.doctor import store_examine
 from backups_app.services.doctor.examining import CHECKS
 from config.shared.callers import SYSTEM
+from history_app.models import Message
 from sessions_app.models import AuditEntry, Job, ProviderKey, SessionActivity, SessionCount, SessionState, SystemConfig
 from tests import factories
 from tests.admin_rows import page
@@ -113,8 +115,44 @@ def test_a_healthy_store_has_nothing(project):
 
 
 def test_every_check_has_a_fault_that_it_finds():
-    # A unique constraint stands in the way of doubles.
+    # Doubles have a test of their own, because a unique constraint stands in their way.
     assert {check.code for check in CHECKS} == {*FAULTS, "numbering_double"}
+
+
+@pytest.fixture
+def without_unique_numbers(store, monkeypatch):
+    """The store as one that lost the rule that a session has each number once."""
+    rule = next(each for each in Message._meta.constraints if each.name == "message_sequence_once")
+    with monkeypatch.context() as patch, connection.schema_editor() as editor:
+        # SQLite makes the table anew, from what the model says.
+        patch.setattr(Message._meta, "constraints", [each for each in Message._meta.constraints if each is not rule])
+        editor.remove_constraint(Message, rule)
+    yield
+    Message.objects.all().delete()
+    with connection.schema_editor() as editor:
+        editor.add_constraint(Message, rule)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_that_a_session_has_twice_is_told_and_left_to_people(without_unique_numbers):
+    factories.default_project()
+    healthy()
+    session = make_session(session_id="ill")
+    for _ in range(3):
+        make_message(session=session)
+    Message.objects.filter(session=session, sequence=3).update(sequence=2)
+    SessionActivity.objects.filter(pk=session.pk).update(last_sequence=3, message_count=3)
+    found = examined(repair=True)
+    assert found.as_json()["findings"] == [
+        {
+            "code": "numbering_double",
+            "place": "session ill",
+            "detail": "2 messages have the number 2",
+            "repaired": False,
+        }
+    ]
+    # Which of them is to have it cannot be known, so both stay as they are.
+    assert sorted(Message.objects.filter(session=session).values_list("sequence", flat=True)) == [1, 2, 2]
 
 
 @pytest.mark.parametrize("code", sorted(FAULTS))

@@ -5,8 +5,11 @@ import random
 import subprocess
 import sys
 
+# How long the plain lock of the control lasts.
+LOCK_MS = 100
 
-def started(kind: str, *arguments: object) -> subprocess.Popen:
+
+def started(kind: str, *arguments: object, **surroundings: str) -> subprocess.Popen:
     """Start a worker on the test database; it takes lines on standard input and answers in lines."""
     from django.db import connection
 
@@ -19,11 +22,16 @@ def started(kind: str, *arguments: object) -> subprocess.Popen:
         url = f"{scheme}://{place['USER']}{password}@{place['HOST']}:{place['PORT']}/{place['NAME']}"
     command = [sys.executable, "-m", "tests.sessions_app.workers", kind, *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    return subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url}, **pipes)
+    return subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url, **surroundings}, **pipes)
 
 
 def holder(session_pk: str, fenced: str) -> None:
-    """Hold a lease on "hold", and write the state on "write": with the token of the lease, or without one."""
+    """Hold a lease on "hold", and write the state on "write": with the token of the lease, or without one.
+
+    The one that is "locked" has no lease, but a lock in Redis that only expires.
+    """
+    import redis
+    from django.conf import settings
     from django.utils import timezone
 
     from config.shared.errors import FencedOff
@@ -34,6 +42,10 @@ def holder(session_pk: str, fenced: str) -> None:
     session, token = Session.objects.get(pk=int(session_pk)), None
     for line in sys.stdin:
         now = timezone.now()
+        if line.strip() == "hold" and fenced == "locked":
+            assert redis.Redis.from_url(settings.REDIS_URL).set("lock", "holder", nx=True, px=LOCK_MS)
+            print(0, flush=True)
+            continue
         if line.strip() == "hold":
             token = agent_heartbeat(session=session, agent_id="holder", host="h1", now=now).fence
             print(token, flush=True)
