@@ -17,8 +17,8 @@ UNKNOWN_REMAINS = timedelta(days=1)
 FAILURES_KEPT = 10
 
 
-def backup_delete(*, backup: Backup, caller: Caller, now: datetime) -> None:
-    """Remove a backup, its folder and its row.
+def backup_delete(*, backup: Backup, caller: Caller, now: datetime, dry_run: bool = False) -> None:
+    """Remove a backup, its folder and its row; with `dry_run` only see whether that may be.
 
     Raises Conflict while it is being made, while it is protected, and while a restore is at work. The folder goes
     first: when that fails nothing is forgotten, and the next try goes on.
@@ -29,6 +29,8 @@ def backup_delete(*, backup: Backup, caller: Caller, now: datetime) -> None:
         raise Conflict(f"The backup {backup.name} is being made; stop its job first.")
     if backup.protected:
         raise Conflict(f"The backup {backup.name} is protected; take the protection away first.")
+    if dry_run:
+        return
     archive_remove(backup.location or backup.name)
     with transaction.atomic():
         told = {"name": backup.name, "status": backup.status}

@@ -1,0 +1,112 @@
+"""`manage.py backup`: what it does, what it says, and when it fails."""
+
+import json
+import re
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from backups_app.archive.signatures import new_signing_key
+from backups_app.models import Backup
+from backups_app.services.backups.folders import archive_names
+from tests.backups_app.stores import counts, fill_store
+from tests.factories import make_backup
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def backup_dir(store, settings, tmp_path):
+    settings.BACKUP_DIR = tmp_path / "backups"
+    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    return settings.BACKUP_DIR
+
+
+def _backup(*words: str) -> str:
+    out = StringIO()
+    call_command("backup", *words, stdout=out)
+    return out.getvalue()
+
+
+def _told(*words: str):
+    return json.loads(_backup(*words, "--json"))
+
+
+def test_one_is_made_listed_verified_and_deleted(backup_dir):
+    fill_store(repeated=1)
+    rows = sum(counts().values())
+    said = _backup("create", "mine")
+    assert f"Backup mine is made and verified: {rows:,} rows" in said
+    assert str(backup_dir / "mine") in said
+    assert re.search(rf"^mine +verified .* {rows:,} rows$", _backup("list"), re.MULTILINE)
+    assert f"Backup mine is good: {rows:,} rows, every row was read." in _backup("verify", "mine")
+    assert "would be removed. Say --yes to do it." in _backup("delete", "mine")
+    assert archive_names() == ["mine"]
+    assert "is removed" in _backup("delete", "mine", "--yes")
+    assert archive_names() == []
+
+
+def test_machines_read_the_same():
+    made = _told("create", "mine")
+    assert (made["name"], made["status"], made["requested_by"]) == ("mine", "verified", "manage.py backup")
+    assert _told("list") == [made]
+    assert _told("verify", "mine")["good"]
+    assert _told("prune") == {"would_remove": []}
+    assert _told("delete", "mine", "--yes") == {"name": "mine", "removed": True}
+    assert _told("list") == []
+
+
+def test_an_empty_list_says_what_to_do_next():
+    assert "`manage.py backup create` makes one" in _backup("list")
+
+
+def test_a_damaged_one_fails_and_is_named(backup_dir):
+    _backup("create", "mine")
+    path = next((backup_dir / "mine" / "tables").rglob("*.zst"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CommandError, match=f"Backup mine is damaged: {path.relative_to(backup_dir / 'mine')}"):
+        _backup("verify", "mine")
+    with pytest.raises(CommandError):
+        _told("verify", "mine")
+    assert "The last one failed" not in _backup("list")
+    assert "damaged" in _backup("list")
+
+
+def test_pruning_says_what_it_would_remove_and_then_does_it(settings):
+    for name in ("a", "b", "c"):
+        _backup("create", name)
+    settings.MAX_BACKUPS = 2
+    assert _backup("prune") == "Would remove: a. Say --yes to do it.\n"
+    assert archive_names() == ["a", "b", "c"]
+    assert _backup("prune", "--yes") == "Removed: a.\n"
+    assert archive_names() == ["b", "c"]
+    assert _backup("prune", "--yes") == "Nothing is too much.\n"
+
+
+@pytest.mark.parametrize("words", [("verify", "nothing"), ("delete", "nothing"), ("delete", "nothing", "--yes")])
+def test_a_name_that_is_not_there_is_told(words):
+    with pytest.raises(CommandError, match="There is no backup named 'nothing'"):
+        _backup(*words)
+
+
+def test_a_protected_one_is_not_deleted_nor_said_to_be():
+    make_backup(name="mine", protected=True)
+    for words in ((), ("--yes",)):
+        with pytest.raises(CommandError, match="protected"):
+            _backup("delete", "mine", *words)
+
+
+@pytest.mark.parametrize("name", ["../x", "UPPER", ".hidden", "a/b", "x" * 101])
+def test_a_bad_name_is_refused_in_one_line(name):
+    with pytest.raises(CommandError, match="A name is 1 to 100"):
+        _backup("create", name)
+    assert not Backup.objects.exists()
+
+
+def test_a_folder_that_cannot_be_written_fails_with_its_cause(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    settings.BACKUP_DIR = tmp_path / "file" / "below"
+    with pytest.raises(CommandError, match="Not a directory"):
+        _backup("create")
+    assert re.search("failed .*Not a directory", _backup("list"))
