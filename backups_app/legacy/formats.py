@@ -10,6 +10,7 @@ from backups_app.legacy.blueplan.store import BluePlan
 from backups_app.legacy.history_store.store import HistoryStore
 from backups_app.legacy.history_store.survey import looks_like_history_store
 from backups_app.legacy.locations import URL, Location
+from backups_app.legacy.mysql_chat.store import SCHEMES as MYSQL_SCHEMES
 from backups_app.legacy.mysql_chat.store import MySQLChat, looks_like_mysql_chat
 from backups_app.legacy.session_payloads.store import SessionPayloads, looks_like_session_payloads
 from backups_app.legacy.types import LegacyItem, Reading
@@ -36,7 +37,7 @@ class Format(NamedTuple):
 FORMATS = {
     "history_store": Format(looks_like_history_store, HistoryStore),
     "session_payloads": Format(looks_like_session_payloads, SessionPayloads),
-    "mysql_chat": Format(looks_like_mysql_chat, MySQLChat),
+    "mysql_chat": Format(looks_like_mysql_chat, MySQLChat, MYSQL_SCHEMES),
     "blueplan": Format(looks_like_blueplan, BluePlan, REDIS_SCHEMES),
 }
 SCHEMES = {scheme: name for name, known in FORMATS.items() for scheme in known.schemes}

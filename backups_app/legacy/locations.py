@@ -2,12 +2,11 @@
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+]*)://", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?<=//)[^/@]*@")
 
 
 class URL(Struct, frozen=True):
@@ -23,7 +22,14 @@ class URL(Struct, frozen=True):
     @property
     def shown(self) -> str:
         """The URL without user, password and parameters."""
-        return _PASSWORD.sub("", self.text.partition("?")[0])
+        # A password may hold any sign, written as it should be or not: what counts is the last @.
+        return f"{self.scheme}://{self.text.partition('://')[2].rpartition('@')[2].partition('?')[0]}"
+
+    def with_password(self, password: str) -> "URL":
+        """The same URL with a password, unless it has one."""
+        scheme, _sign, rest = self.text.partition("://")
+        user, _at, place = rest.rpartition("@")
+        return self if ":" in user else URL(f"{scheme}://{user}:{quote(password, safe='')}@{place}")
 
     def without_secrets(self, text: str) -> str:
         """A server's own words without the password in them."""

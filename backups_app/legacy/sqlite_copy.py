@@ -1,6 +1,7 @@
 """Reads SQLite files of unknown origin: on a private copy, only SELECT on expected tables, in bounded time."""
 
 import fcntl
+import math
 import shutil
 import sqlite3
 import tempfile
@@ -35,7 +36,7 @@ class SQLiteCopy:
 
     def __init__(self, connection: sqlite3.Connection, expected: Sequence[str], limits: Limits, size: int) -> None:
         self._connection = connection
-        self._seconds = limits.query_seconds
+        self._seconds = limits.query_seconds or math.inf
         self._deadline = time.monotonic() + self._seconds + size / _CHECKED_BYTES_PER_SECOND
         self._harden(set(expected), limits)
 

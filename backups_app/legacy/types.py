@@ -54,7 +54,7 @@ class Finding(Struct):
 
 
 class Limits(Struct):
-    """Bounds on what a parser reads into memory, and for how long it waits."""
+    """Bounds on what a parser reads into memory, and for how long it waits (`query_seconds` 0: for ever)."""
 
     line_bytes: int = 64 * 1024 * 1024
     document_bytes: int = 64 * 1024 * 1024
@@ -62,6 +62,7 @@ class Limits(Struct):
     depth: int = 100
     unpack_ratio: int = 200
     lock_seconds: float = 5.0
+    connect_seconds: float = 30.0
     query_seconds: float = 10.0
 
 

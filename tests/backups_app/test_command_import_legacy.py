@@ -1,13 +1,17 @@
 """`manage.py import_legacy` tells what it did, to people and to machines, and fails when it could not."""
 
 import json
+from contextlib import closing
 from io import StringIO
 
 import pytest
+import redis
 from django.core.management import CommandError, call_command
 
 from backups_app.models import ImportRun
 from history_app.models import Message
+from sessions_app.models import Session
+from tests.private_servers import redis_is_installed, redis_server
 from tests.samples.history_store import message, write_history, write_session
 
 
@@ -61,6 +65,19 @@ def test_times_without_a_zone_are_in_the_one_that_is_stated(project, store):
 def test_what_is_not_there_is_an_error(project, store, arguments):
     with pytest.raises(CommandError):
         run(store, *arguments)
+
+
+@pytest.mark.skipif(not redis_is_installed(), reason="no redis-server on this machine")
+def test_the_password_of_a_server_can_come_from_the_environment(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEGACY_PASSWORD", "pass:word@/")
+    with redis_server(tmp_path, "--requirepass", "pass:word@/") as server:
+        with closing(redis.Redis.from_url(server.url, password="pass:word@/")) as client:
+            client.set("session:s1", '{"session_id": "s1", "user_id": "u", "created_at": "2026-10-01"}')
+        text = run(server.url)
+        with pytest.raises(CommandError, match="No known store"):
+            run(server.url.replace("redis:", "ftp:"))
+    assert Session.objects.get().session_id == "s1"
+    assert "pass:word" not in text + str(list(ImportRun.objects.values()))
 
 
 def test_a_folder_without_a_store_is_an_error(project, tmp_path):

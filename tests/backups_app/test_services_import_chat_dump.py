@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from backups_app.legacy.locations import URL
 from backups_app.models import ImportFinding
 from backups_app.services.legacy_import import store_import
 from config.shared.callers import Caller
 from history_app.models import Message
 from sessions_app.models import Session
+from tests.backups_app.chat_servers import chat_server, load, needs_mariadb, run
 from tests.backups_app.real_stores import REAL, with_real_stores
 
 
@@ -49,12 +51,43 @@ def test_a_dump_comes_in_once(tmp_path, bring_in):
     assert list(found.values_list("record_id", "content")) == [("m1", "hello\ufffd"), ("m2", "hi")]
 
 
+@pytest.fixture(scope="module")
+def living():
+    """A server with the real dumps: the clean one in `chat`, the dirty one in `dirty`."""
+    with chat_server() as server:
+        for name, dump in (("chat", "stores/mysql_chat/chat.sql"), ("dirty", "dirty/mysql_chat/plain.sql")):
+            run(server.url, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+            load(URL(server.url.replace("/mysql", f"/{name}")), REAL / dump)
+        yield lambda name: URL(server.url.replace("/mysql", f"/{name}"))
+
+
 @with_real_stores
 def test_the_clean_dump_is_in_the_ledger_as_expected(bring_in):
+    as_expected(bring_in(REAL / "stores/mysql_chat"))
+
+
+@needs_mariadb
+@with_real_stores
+def test_the_living_server_is_in_the_ledger_as_expected_and_its_dump_adds_nothing(bring_in, living):
+    as_expected(bring_in(living("chat")))
+    for again in (bring_in(living("chat")), bring_in(REAL / "stores/mysql_chat")):
+        assert (again.status, new(again), again.kinds["message"].same) == ("completed", {}, 1506)
+    assert not ImportFinding.objects.exclude(code="stray_file").exists()
+
+
+@needs_mariadb
+@with_real_stores
+def test_a_living_server_with_odd_rows_is_the_same_as_its_dump(bring_in, living):
+    first, again = bring_in(REAL / "dirty/mysql_chat/plain.sql"), bring_in(living("dirty"))
+    assert (again.status, new(again)) == ("completed", {})
+    assert {kind: counts.same for kind, counts in again.kinds.items() if counts.same} == new(first)
+    assert told(again) == told(first)
+
+
+def as_expected(report):
     root = REAL / "stores/mysql_chat"
     expected = json.loads((root / "expected.json").read_text(encoding="utf-8"))
     counts = expected["counts"]
-    report = bring_in(root)
     assert (report.status, {kind.conflicting + kind.rejected for kind in report.kinds.values()}) == ("completed", {0})
     sessions = list(Session.objects.all())
     assert (len(sessions), Message.objects.count()) == (counts["sessions"], counts["messages"])

@@ -37,7 +37,7 @@ def session_of(row: Row, path: str, reading: Reading) -> LegacySession:
     session_id = taking.raw.get("session_id")
     if type(session_id) is not str or not 0 < len(session_id) <= NAME_LENGTH:
         raise BadRow("session_id is missing or longer than 255 characters")
-    created, updated = (_time(taking, row, key) for key in ("created_at", "updated_at"))
+    created, updated = (_time(taking, row, key, reading) for key in ("created_at", "updated_at"))
     ragflow = taking.raw.get("ragflow_session_id")
     session = LegacySession(
         session_id=session_id,
@@ -70,7 +70,7 @@ def message_of(row: Row, path: str, reading: Reading) -> tuple[LegacyRecord, dat
     _alias_role(taking)
     fields = message(taking)
     taking.keep_unknown(_MESSAGE_KEYS)
-    moment = _time(taking, row, "timestamp")
+    moment = _time(taking, row, "timestamp", reading)
     content = taking.raw.get("content")
     for flag, detail in _oddities(content, row.values.get("content")):
         taking.metadata.setdefault(FLAGS, []).append(flag)
@@ -103,9 +103,9 @@ def _taking(row: Row, path: str, kind: str) -> Taking:
     return taking
 
 
-def _time(taking: Taking, row: Row, key: str) -> datetime | None:
+def _time(taking: Taking, row: Row, key: str, reading: Reading) -> datetime | None:
     value = taking.raw.get(key)
-    found = time_read(value, row.zone)
+    found = time_read(value, reading.zone if key in row.stated else row.zone)
     if found is None:
         name = TIME_AS_FOUND if key == "timestamp" else f"{key}_as_found"
         taking.metadata[name] = value

@@ -19,6 +19,7 @@ SCHEMA = {
     ),
     "chat_messages": ("id", "session_id", "role", "content", "timestamp"),
 }  # fmt: skip
+KINDS = {"chat_sessions": "session", "chat_messages": "message"}
 _USUAL = frozenset({"SET", "LOCK", "UNLOCK", "USE", "COMMIT", "BEGIN", "START"})
 _CLIENT = frozenset({"SOURCE", "SYSTEM", "TEE", "NOTEE", "PAGER", "NOPAGER", "EDIT", "CONNECT"})
 _NO_COLUMN = frozenset({"PRIMARY", "KEY", "UNIQUE", "CONSTRAINT", "INDEX", "CHECK", "FOREIGN", "FULLTEXT", "SPATIAL"})
@@ -31,12 +32,21 @@ MOST_COLUMNS = 4096
 
 
 class Row(Struct):
-    """One row: its table, its values by column, the line on which it begins, and the zone of its times."""
+    """One row: its table, its values by column, the line of a dump on which it begins, and the zone of its times.
+
+    The times in the columns `stated` have no zone, neither their own nor that of the dump.
+    """
 
     table: str
     values: dict[str, Value]
-    line: int
+    line: int | None
     zone: tzinfo
+    stated: frozenset[str] = frozenset()
+
+
+def no_zone(table: str, column: str, reading: Reading) -> str:
+    """What is told of a column of type DATETIME: the server keeps it as it was written, wherever that was."""
+    return f"{table}.{column} is a DATETIME, which has no zone; its times are taken to be of {reading.zone}"
 
 
 class _BadRow(Exception):
@@ -53,6 +63,7 @@ class Dump:
         self._reading = reading
         self._zone = reading.zone
         self._columns: dict[str, tuple[str, ...]] = dict(SCHEMA)
+        self._stated: dict[str, frozenset[str]] = {}
         self._delimiter = b";"
         self._headed = self._completed = False
         self._zone_told = False
@@ -121,14 +132,18 @@ class Dump:
         """The columns of a table, in their order, for rows that name none."""
         opened = next((number for number, token in enumerate(tokens) if token.data == b"("), len(tokens))
         table = next((_name(token) for token in reversed(tokens[:opened]) if _name(token)), "")
-        columns, depth, begins = [], 0, False
-        for token in tokens[opened:]:
+        columns, stated, depth, begins = [], set(), 0, False
+        for token, following in zip(tokens[opened:], [*tokens[opened + 1 :], None], strict=True):
             depth += (token.data == b"(") - (token.data == b")")
             if begins and _name(token) and token.word not in _NO_COLUMN:
                 columns.append(_name(token))
+                if following is not None and following.word == "DATETIME":
+                    stated.add(_name(token))
             begins = depth == 1 and token.data in (b"(", b",")
         if table in SCHEMA and columns:
-            self._columns[table] = tuple(columns)
+            self._columns[table], self._stated[table] = tuple(columns), frozenset(stated)
+            for column in (column for column in SCHEMA[table] if column in stated):
+                self._tell(Level.NOTE, "time_zone", no_zone(table, column, self._reading), tokens[0].line)
 
     def _insert(self, first: Token) -> Iterator[Row]:
         table, columns = "", []
@@ -174,7 +189,8 @@ class Dump:
                 except _BadRow as error:
                     self._tell(Level.REJECTED, "bad_row", str(error), token.line, table)
                     continue
-                yield Row(table, dict(zip(columns, values, strict=True)), token.line, self._zone)
+                found = dict(zip(columns, values, strict=True))
+                yield Row(table, found, token.line, self._zone, self._stated.get(table, frozenset()))
             elif token.data != b",":
                 self._skip_to_end()
                 return
@@ -237,8 +253,7 @@ class Dump:
         self._tell(Level.SKIPPED, "statement", f"not run and not needed: {told:.100}", token.line)
 
     def _tell(self, level: Level, code: str, detail: str, line: int, kind: str = "file") -> None:
-        kind = {"chat_sessions": "session", "chat_messages": "message"}.get(kind, kind)
-        self._reading.report(Finding(level, code, Place(self._path, line), detail, kind))
+        self._reading.report(Finding(level, code, Place(self._path, line), detail, KINDS.get(kind, kind)))
 
 
 _BEFORE_NAME = frozenset({"INTO", "IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRIORITY"})

@@ -1,8 +1,8 @@
-"""Reads the dumps in a folder: sessions as they come, messages in the order of their times, then of the file."""
+"""Reads dumps or a server: sessions as they come, messages in the order of their times, then as they stand."""
 
 import sqlite3
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -12,18 +12,23 @@ import msgspec
 
 from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, open_plain
 from backups_app.legacy.history_store.lines import EPOCH
+from backups_app.legacy.locations import URL, Location
 from backups_app.legacy.mysql_chat.rows import BadRow, message_of, session_of
-from backups_app.legacy.mysql_chat.statements import SCHEMA, Dump, Row
+from backups_app.legacy.mysql_chat.server import Server
+from backups_app.legacy.mysql_chat.statements import SCHEMA, Dump, Row, Value
 from backups_app.legacy.session_payloads.sessions import sealed
 from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
 
 ENDING = ".sql"
+SCHEMES = ("mysql", "mariadb")
 LOOKED_AT = 20
 LOOKED_INTO = 1024 * 1024
 _MICROSECOND = timedelta(microseconds=1)
-# The messages of a dump stand in the order of their ids. They are put in order outside of memory.
+# The messages of a dump stand in the order of their ids. They are put in order outside of memory. What a server has is
+# fetched before anything is brought in, so that it never waits for us with its snapshot and its answer.
 _SPOOL = """
 CREATE TABLE session (session_id TEXT PRIMARY KEY, begun INTEGER) WITHOUT ROWID;
+CREATE TABLE fetched (number INTEGER PRIMARY KEY, content BLOB);
 CREATE TABLE message (number INTEGER PRIMARY KEY, session_id TEXT, moment INTEGER, record BLOB);
 """
 _IN_ORDER = """
@@ -46,14 +51,15 @@ def _speaks_of_chat(file: FoundFile) -> bool:
 
 
 class MySQLChat:
-    """The dumps of a folder, or one dump. `bytes_read` of `bytes` tells how far the reading is."""
+    """The dumps of a folder, one dump, or the URL of a server. `bytes_read` of `bytes` tells how far the reading is."""
 
-    def __init__(self, root: Path, reading: Reading) -> None:
+    def __init__(self, root: Location, reading: Reading) -> None:
         """List the files; nothing is opened yet."""
         self.reading = reading
+        self._url = root if isinstance(root, URL) else None
         self._files: list[FoundFile] = []
         self._skipped: list[Finding] = []
-        for entry in files_at(root):
+        for entry in () if isinstance(root, URL) else files_at(root):
             if isinstance(entry, NotFollowed):
                 self._skipped.append(Finding(Level.SKIPPED, "not_followed", Place(entry.name), entry.why, "file"))
             elif entry.name.endswith(ENDING):
@@ -68,12 +74,35 @@ class MySQLChat:
         """Everything, dump by dump: its sessions as they come, then its messages."""
         for finding in self._skipped:
             self.reading.report(finding)
+        if self._url is not None:
+            with _spool() as spool:
+                yield from self._server(self._url, spool)
+                yield from self._messages(spool)
         for file in self._files:
-            # An empty name is a private file of SQLite's own, which is gone when it is closed.
-            with closing(sqlite3.connect("", check_same_thread=False, isolation_level=None)) as spool:
-                spool.executescript(f"{_SPOOL}PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;")
+            with _spool() as spool:
                 yield from self._dump(file, spool)
                 yield from self._messages(spool)
+
+    def _server(self, url: URL, spool: sqlite3.Connection) -> Iterator[LegacyItem]:
+        """The sessions of a server, once all that it has is here; its messages go to the spool."""
+        try:
+            server = Server(url, self.reading)
+        except Unreadable as error:
+            self.reading.report(Finding(Level.REJECTED, "unreadable", Place(url.shown), str(error), "file"))
+            return
+        with closing(server):
+            # The unit of progress is a row here.
+            self.bytes = server.count
+            for row in server.rows():
+                self.bytes_read += 1
+                if row.table == "chat_messages":
+                    yield from self._row(row, url.shown, spool)
+                else:
+                    packed = msgspec.msgpack.encode(row.values)
+                    spool.execute("INSERT INTO fetched (content) VALUES (?)", (packed,))
+        for (packed,) in spool.execute("SELECT content FROM fetched ORDER BY number"):
+            values = msgspec.msgpack.decode(packed, type=dict[str, Value])
+            yield from self._row(server.row("chat_sessions", values), url.shown, spool)
 
     def _dump(self, file: FoundFile, spool: sqlite3.Connection) -> Iterator[LegacyItem]:
         """The sessions of a dump; its messages go to the spool."""
@@ -129,6 +158,14 @@ class MySQLChat:
         if not dump.zone_is_stated():
             detail = f"the dump names no time zone; its times are taken to be of {self.reading.zone}"
             self.reading.report(Finding(Level.NOTE, "time_zone", Place(file.name), detail, "file"))
+
+
+@contextmanager
+def _spool() -> Iterator[sqlite3.Connection]:
+    # An empty name is a private file of SQLite's own, which is gone when it is closed.
+    with closing(sqlite3.connect("", check_same_thread=False, isolation_level=None)) as spool:
+        spool.executescript(f"{_SPOOL}PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;")
+        yield spool
 
 
 def _micros(moment: datetime | None) -> int | None:

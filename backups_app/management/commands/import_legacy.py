@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from backups_app.legacy.formats import FORMATS
-from backups_app.legacy.locations import location_of
+from backups_app.legacy.locations import Location, location_of
 from backups_app.services.legacy_import import ImportReport, store_import
 from backups_app.services.legacy_import.runner import AUTO
+from config.env import env
 from config.shared.callers import Caller
 from config.shared.errors import LedgerError
 from sessions_app.models import Project
@@ -35,7 +36,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("path", type=location_of, help="folder of the store, its one file, or the URL of a server")
+        parser.add_argument(
+            "path",
+            type=location_of,
+            help="folder of the store, its one file, or the URL of a server (its password may be in LEGACY_PASSWORD)",
+        )
         parser.add_argument("--format", default=AUTO, choices=(AUTO, *FORMATS), help="default: recognised by itself")
         parser.add_argument("--project", default=DEFAULT_PROJECT, help="slug of the project (default: default)")
         parser.add_argument("--timezone", default="UTC", help="zone of times that name none (default: UTC)")
@@ -68,7 +73,7 @@ class Command(BaseCommand):
         ) as bar:  # fmt: skip
             task = bar.add_task("import", total=None)
             return store_import(
-                path=options["path"].resolve() if isinstance(options["path"], Path) else options["path"],
+                path=_location(options["path"]),
                 project_id=project_id,
                 now=timezone.now(),
                 caller=caller,
@@ -92,6 +97,14 @@ class Command(BaseCommand):
             self.stdout.write(f"... {report.findings_count} findings in all; the admin shows them under the run.")
         ending = "Nothing was written: this was a dry run." if dry_run else f"Import run {report.run_id}."
         self.stdout.write(f"{ending} {report.duration_seconds:.1f} s.")
+
+
+def _location(given: Location) -> Location:
+    """Where the store is. A password that stands in the environment is in no list of processes."""
+    if isinstance(given, Path):
+        return given.resolve()
+    password = env.str("LEGACY_PASSWORD", default="")
+    return given.with_password(password) if password else given
 
 
 @contextmanager

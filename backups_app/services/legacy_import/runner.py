@@ -104,7 +104,11 @@ class _Import:
         return self._report
 
     def _bring_in(self, path: Location) -> None:
-        limits = Limits(line_bytes=LINE_PER_RECORD * settings.MAX_RECORD_BYTES)
+        limits = Limits(
+            line_bytes=LINE_PER_RECORD * settings.MAX_RECORD_BYTES,
+            connect_seconds=settings.CONNECT_TIMEOUT,
+            query_seconds=settings.QUERY_TIMEOUT,
+        )
         ahead = ReadAhead()
         store = FORMATS[self._run.source_format].open(path, Reading(ahead.add, self._context.zone, limits))
         parts = Parts(self._context)
