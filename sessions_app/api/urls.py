@@ -6,6 +6,7 @@ from django.urls import re_path
 
 from config.shared.api.routers import ANY_ID, LedgerRouter
 from sessions_app.api.views.access import ApiKeyViewSet, AuditLogViewSet, ProjectViewSet
+from sessions_app.api.views.config_trees import ConfigTreeViewSet
 from sessions_app.api.views.configuration import ConfigSnapshotViewSet, ConfigViewSet, UserConfigViewSet
 from sessions_app.api.views.documents import DocumentViewSet
 from sessions_app.api.views.jobs import JobViewSet
@@ -32,7 +33,7 @@ _DOCUMENT: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "parti
 
 urlpatterns: list[Any] = [
     *router.urls,
-    re_path(r"^configs\.zip/?$", ConfigViewSet.as_view({"get": "export"}), name="config-export"),
+    re_path(r"^configs\.zip/?$", ConfigTreeViewSet.as_view({"get": "export", "post": "bring_in"}), name="config-tree"),
     re_path(
         r"^documents/transaction/?$", DocumentViewSet.as_view({"post": "transaction"}), name="document-transaction"
     ),

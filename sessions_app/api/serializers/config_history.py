@@ -1,4 +1,4 @@
-"""What settings were: versions and snapshots."""
+"""What settings were: versions and snapshots; what a tree of them brought."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -76,4 +76,12 @@ class SnapshotRestoreSerializer(StrictInput):
     dry_run = BooleanValue(required=False, write_only=True, help_text="true: only say what would be done.")
     set = serializers.ListField(child=serializers.CharField(), read_only=True)
     removed = serializers.ListField(child=serializers.CharField(), read_only=True)
+    unchanged = serializers.IntegerField(read_only=True)
+
+
+class TreeImportSerializer(StrictInput):
+    """What an import of a configs tree did, or would do: settings by key, workflows as workflows/id."""
+
+    new = serializers.ListField(child=serializers.CharField(), read_only=True)
+    changed = serializers.ListField(child=serializers.CharField(), read_only=True)
     unchanged = serializers.IntegerField(read_only=True)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,9 +21,8 @@ from config.shared.api.viewsets import (
     SaveMixin,
     VersionedMixin,
 )
-from config.shared.errors import Forbidden, InvalidInput, NotFound
+from config.shared.errors import Forbidden, NotFound
 from config.shared.merging import patched
-from sessions_app.api.downloads import zipped
 from sessions_app.api.filters import ConfigFilterSet, ConfigSnapshotFilterSet, UserConfigFilterSet
 from sessions_app.api.serializers.config_history import (
     ConfigRollbackSerializer,
@@ -47,7 +44,6 @@ from sessions_app.services.config_snapshots import (
     config_snapshot_delete,
     config_snapshot_restore,
 )
-from sessions_app.services.config_trees import configs_export
 from sessions_app.services.configs import config_create, config_delete, config_rollback, config_set
 from sessions_app.services.user_configs import (
     provider_key_reveal,
@@ -68,7 +64,7 @@ class ConfigViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveM
     write_roles = KEEPERS
     # A former version may hold secrets, which only admins set.
     action_roles = {"rollback": ADMINS}
-    action_parameters = {"history": PAGE_PARAMETERS, "export": ("secrets",)}
+    action_parameters = {"history": PAGE_PARAMETERS}
     ordering = "key"
     orderings = ("key",)
 
@@ -150,22 +146,6 @@ class ConfigViewSet(VersionedMixin, ListMixin, CreateMixin, RetrieveMixin, SaveM
                 expected_version=self.expected_version,
             )
         )
-
-    @extend_schema(
-        parameters=[OpenApiParameter("secrets", OpenApiTypes.BOOL, description="true: secrets in clear (admins).")],
-        responses={(200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, description="The YAML tree.")},
-    )
-    def export(self, request: Request) -> HttpResponse:
-        """Download all settings and workflows as a YAML tree."""
-        reveal = request.query_params.get("secrets", "false")
-        if reveal not in ("true", "false"):
-            raise InvalidInput.at("/secrets", "secrets is true or false.")
-        if reveal == "true" and self.caller.role not in ADMINS:
-            raise Forbidden("Only admins see secrets.")
-        tree = configs_export(
-            project_id=self.project_id, reveal=reveal == "true", now=timezone.now(), caller=self.caller
-        )
-        return zipped(tree, "configs.zip")
 
 
 class ConfigSnapshotViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin, LedgerViewSet):

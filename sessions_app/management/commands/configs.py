@@ -10,9 +10,7 @@ from django.utils import timezone
 from config.shared.callers import SYSTEM
 from config.shared.errors import InvalidInput, LedgerError
 from sessions_app.models import Project
-from sessions_app.services.config_trees import Tree, configs_export, configs_import
-
-MOST_FILES, MOST_BYTES = 10_000, 8_000_000
+from sessions_app.services.config_trees import MOST_BYTES, MOST_FILES, Tree, configs_export, configs_import
 
 
 class Command(BaseCommand):
