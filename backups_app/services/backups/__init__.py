@@ -1,7 +1,8 @@
-"""Backups of the whole store: made, read back, pruned and removed."""
+"""Backups of the whole store: made, read back, restored, pruned and removed."""
 
 from backups_app.services.backups.create import backup_create
 from backups_app.services.backups.removing import backup_delete, backup_protect, backups_prune, stale_backups_fail
+from backups_app.services.backups.restore import backup_restore
 from backups_app.services.backups.verify import BackupReport, Inspected, archive_inspect, backup_verify
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "backup_create",
     "backup_delete",
     "backup_protect",
+    "backup_restore",
     "backup_verify",
     "backups_prune",
     "stale_backups_fail",

@@ -1,7 +1,7 @@
 """The store as it is at one moment, read table by table in constant memory, on each of the three databases."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from backups_app.archive.manifest import Column, Kind
@@ -72,11 +73,15 @@ class Snapshot:
 
     def rows(self, table: str, columns: Sequence[Column], extent: Extent) -> Iterator[Sequence[Row]]:
         """Yield the rows of a table in their canonical form, in batches of bounded size."""
-        names = ", ".join(self._quoted(column.name) for column in columns)
         convert = converters(columns, _ALREADY[self.vendor])
-        size = max(_LEAST_ROWS, min(_ROWS, _BATCH_BYTES // max(1, extent.longest)))
-        for batch in self._source.batches(f"SELECT {names} FROM {self._quoted(table)}", size):  # noqa: S608 - of models
+        for batch in self.rows_as_stored(table, columns, extent):
             yield rows_canonical(batch, convert)
+
+    def rows_as_stored(self, table: str, columns: Sequence[Column], extent: Extent) -> Iterator[Sequence[Row]]:
+        """Yield the rows of a table as the driver gives them, in batches of bounded size."""
+        names = ", ".join(self._quoted(column.name) for column in columns)
+        size = max(_LEAST_ROWS, min(_ROWS, _BATCH_BYTES // max(1, extent.longest)))
+        yield from self._source.batches(f"SELECT {names} FROM {self._quoted(table)}", size)  # noqa: S608 - of models
 
     def _quoted(self, name: str) -> str:
         return f"`{name}`" if self.vendor == "mysql" else f'"{name}"'
@@ -98,6 +103,25 @@ def snapshot(using: str = "default") -> Iterator[Snapshot]:
         yield Snapshot(source, ".".join(map(str, connection.get_database_version())), timezone.now())
     finally:
         connection.close()
+
+
+@contextmanager
+def snapshot_of_file(path: Path) -> Iterator[Snapshot]:
+    """Read a SQLite file to which nobody writes."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as copy:
+        copy.execute("PRAGMA query_only=ON")
+        yield Snapshot(_SQLite(copy), sqlite3.sqlite_version, timezone.now())
+
+
+def snapshot_within(connection: BaseDatabaseWrapper) -> Snapshot:
+    """Return the store as the transaction that is under way sees it."""
+    raw = connection.connection
+    sources: dict[str, Callable[[], _Source]] = {
+        "sqlite": lambda: _SQLite(raw),
+        "postgresql": lambda: _PostgreSQL(raw, begun=True),
+        "mysql": lambda: _MariaDB(raw, begun=True),
+    }
+    return Snapshot(sources[connection.vendor](), "", timezone.now())
 
 
 class _SQLite:
@@ -135,16 +159,20 @@ class _PostgreSQL:
 
     vendor = "postgresql"
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, *, begun: bool = False) -> None:
         self._raw = raw
         for statement in (
-            "SET statement_timeout = 0",
-            "SET idle_in_transaction_session_timeout = 0",
-            "SET synchronize_seqscans = off",
-            "SET TimeZone = 'UTC'",
-            "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            # The snapshot is taken by the first statement, not by BEGIN.
-            "SELECT 1",
+            ()
+            if begun
+            else (
+                "SET statement_timeout = 0",
+                "SET idle_in_transaction_session_timeout = 0",
+                "SET synchronize_seqscans = off",
+                "SET TimeZone = 'UTC'",
+                "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                # The snapshot is taken by the first statement, not by BEGIN.
+                "SELECT 1",
+            )
         ):
             raw.execute(statement)
 
@@ -162,13 +190,17 @@ class _MariaDB:
 
     vendor = "mysql"
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, *, begun: bool = False) -> None:
         self._raw = raw
         with closing(raw.cursor()) as cursor:
             for statement in (
-                "SET SESSION max_statement_time = 0, net_write_timeout = 600, time_zone = '+00:00'",
-                "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+                ()
+                if begun
+                else (
+                    "SET SESSION max_statement_time = 0, net_write_timeout = 600, time_zone = '+00:00'",
+                    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+                )
             ):
                 cursor.execute(statement)
 

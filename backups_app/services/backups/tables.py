@@ -62,6 +62,27 @@ ARCHIVED = (
     "sessions_app.workflow",
     "sessions_app.workflowrun",
 )
+# What an installation has, or may have, in which nobody has worked yet: its first login, a key, settings, their audit,
+# and what its own jobs told. A store with nothing else in it counts as empty.
+FURNISHED = (
+    "admin.logentry",
+    "auth.group",
+    "auth.group_permissions",
+    "auth.permission",
+    "contenttypes.contenttype",
+    "sessions_app.apikey",
+    "sessions_app.auditchain",
+    "sessions_app.auditentry",
+    "sessions_app.configversion",
+    "sessions_app.event",
+    "sessions_app.keptanswer",
+    "sessions_app.project",
+    "sessions_app.staffuser",
+    "sessions_app.staffuser_groups",
+    "sessions_app.staffuser_projects",
+    "sessions_app.staffuser_user_permissions",
+    "sessions_app.systemconfig",
+)
 # What is derived from the truth, or speaks of processes and logins of one moment: a restore empties these tables.
 EMPTIED = (
     "analytics_app.modelusage",

@@ -23,13 +23,15 @@ _COPIED: dict[type, Callable[[Any], str]] = {
     type(None): lambda _value: "\\N",
     str: _copied_text,
     int: str,
+    bool: lambda value: "t" if value else "f",
+    bytes: lambda value: "\\\\x" + value.hex(),
     float: repr,
     datetime: datetime.isoformat,
     Decimal: lambda value: format(value, "f"),
 }
 
 
-def copy_line(row: Row) -> str:
+def copy_line(row: Sequence[Any]) -> str:
     """Return the row as a line of PostgreSQL's COPY in text form."""
     return "\t".join([_COPIED[type(value)](value) for value in row]) + "\n"
 

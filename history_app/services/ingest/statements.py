@@ -19,11 +19,12 @@ _MARIADB_TYPES = {INTEGER: "BIGINT", TEXT: "VARCHAR(255)", TIME: "DATETIME(6)", 
 _MARIADB_TEXT_COLLATION = "utf8mb4_nopad_bin"
 
 
-def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> None:
+def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Add rows. Raises IntegrityError when a constraint objects; the caller's savepoint undoes all of them then."""
     if not rows:
         return
-    table, names = model._meta.db_table, ", ".join(columns)
+    quoted = connection.ops.quote_name
+    table, names = quoted(model._meta.db_table), ", ".join(map(quoted, columns))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # COPY is psycopg's own and not Django's: its errors are turned into Django's here.

@@ -1,0 +1,230 @@
+"""Restoring: an archive is read whole and checked in a scratch store, and then becomes the store in one transaction."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import DatabaseError, OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from backups_app.archive import Archive, ArchiveRefused, archive_open
+from backups_app.models import Backup, Restore
+from backups_app.services.backups import keys
+from backups_app.services.backups.databases import (
+    as_default,
+    database_of_alias,
+    database_of_url,
+    schema_ensure,
+    url_shown,
+)
+from backups_app.services.backups.loading import Loaded, contents_there, refuse_contents, store_load
+from backups_app.services.backups.progress import Check, Progress, unwatched
+from backups_app.services.backups.runs import lease_end, lease_kept, restore_begin, restore_end
+from backups_app.services.backups.schema_states import SchemaState, schema_state
+from backups_app.services.backups.scratch import scratch_folder
+from backups_app.services.backups.scratch_store import Scratch, scratch_fill
+from backups_app.services.backups.tables import EMPTIED, LEFT
+from backups_app.services.backups.verify import archive_of
+from backups_app.services.backups.watched import Watch, watched
+from config.shared.callers import Caller
+from config.shared.errors import Conflict, Unavailable
+from sessions_app.models import Job
+from sessions_app.services.api_keys import keys_forget
+from sessions_app.services.projects import default_project_ensure
+from sessions_app.services.staff_edits import row_audit
+
+OWN_STORE, OWN_ALIAS = "this store", "default"
+
+
+@dataclass
+class _Work:
+    """One restore on its way: what is asked for, and what it found out so far."""
+
+    restore: Restore
+    replace: bool
+    dry_run: bool
+    caller: Caller
+    clock: Callable[[], datetime]
+    target: Callable[[], BaseDatabaseWrapper]
+    into_own_store: bool
+    report: dict[str, Any] = field(default_factory=dict)
+    rows: int = 0
+
+
+def backup_restore(
+    *,
+    source: Backup | Path,
+    replace: bool = False,
+    dry_run: bool = False,
+    requested_by: str,
+    caller: Caller,
+    now: datetime,
+    using: str = OWN_ALIAS,
+    target_url: str = "",
+    check: Check = unwatched,
+) -> Restore:
+    """Make a store what an archive holds, and return the row that tells of it.
+
+    `source` is a backup, or the folder of an archive from elsewhere. The target is the database `using`, or the one at
+    `target_url` (as DATABASE_URL has them), of any kind; a database without tables gets them. It must be empty unless
+    `replace` is said. With `dry_run` everything is read and checked, and nothing is written. `check(done, total,
+    label)` is told how far it is, and may raise to stop it. Called outside of any transaction.
+
+    The target is as the archive or as it was before, never in between. The cause of a failure is kept with the row, and
+    raised: ArchiveRefused names the file of an archive that is not as it was made; Conflict where the target is not
+    empty, has other tables, or a backup or another restore is at work; InvalidInput for an address that is none;
+    Unavailable where a database or a disk is away.
+    """
+    shown = url_shown(target_url) if target_url else OWN_STORE if using == OWN_ALIAS else using
+    name = source.name if isinstance(source, Backup) else str(source)
+    work = _Work(
+        restore=restore_begin(backup_name=name, target=shown, replace=replace, requested_by=requested_by, now=now),
+        replace=replace,
+        dry_run=dry_run,
+        caller=caller,
+        clock=_clock(now),
+        target=lambda: database_of_url(target_url) if target_url else database_of_alias(using),
+        into_own_store=not target_url and using == OWN_ALIAS,
+    )
+    try:
+        with lease_kept(work.restore), _refusals_told():
+            archive = _opened(source)
+            watched(lambda watch: _restored(work, archive, watch), check)
+    except BaseException as error:
+        _failed(work, error)
+        raise
+    return _ended(work)
+
+
+def _clock(now: datetime) -> Callable[[], datetime]:
+    """Return a clock that goes on from `now`."""
+    began = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - began)
+
+
+def _opened(source: Backup | Path) -> Archive:
+    """Open the archive: signature, names and files are checked, its rows not yet. Raises ArchiveRefused, Conflict."""
+    if isinstance(source, Backup):
+        if source.status in (Backup.Status.RUNNING, Backup.Status.FAILED):
+            raise Conflict(f"The backup {source.name} is {source.get_status_display()}: there is nothing to restore.")
+        archive = archive_of(source)
+    else:
+        archive = archive_open(source, trusted=keys.trusted_keys(), identities=keys.identities())
+    if not archive.readable:
+        raise ArchiveRefused(archive.manifest.name, "it is encrypted, and BACKUP_AGE_IDENTITY_FILE is not set")
+    return archive
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """Turn what databases and disks raise into errors of the house."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable(f"The database cannot be written: {error}", retry_after=60) from error
+    except DatabaseError as error:
+        raise Conflict(f"The database refuses the restore: {error}") from error
+    except OSError as error:
+        raise Unavailable(f"Archive or scratch copy: {error}", retry_after=60) from error
+
+
+def _restored(work: _Work, archive: Archive, watch: Watch) -> None:
+    """Do it all, in a thread whose `default` is the target."""
+    started, state = time.monotonic(), schema_state(archive.manifest)
+    # Rows are read, written and compared.
+    progress = Progress(watch, archive.manifest.rows * (1 if work.dry_run else 3))
+    with as_default(work.target()) as connection, scratch_folder() as folder:
+        there = _looked_at(work, connection)
+        scratch = scratch_fill(archive, state, folder / "store.sqlite3", progress)
+        work.rows = scratch.rows
+        work.report = _report(archive, state, scratch, time.monotonic() - started)
+        if work.dry_run:
+            work.report["there"] = there
+            return
+        watch.undisturbed = work.into_own_store and connection.vendor == "sqlite"
+        store_load(
+            connection=connection,
+            scratch=scratch,
+            replace=work.replace,
+            progress=progress,
+            and_then=lambda loaded: _concluded(work, connection, loaded, time.monotonic() - started),
+        )
+    keys_forget()
+
+
+def _looked_at(work: _Work, connection: BaseDatabaseWrapper) -> dict[str, int]:
+    """Return what the target holds; what cannot be restored into is refused before the archive is read."""
+    with connection.cursor() as cursor:
+        is_bare = not connection.introspection.table_names(cursor)
+    if is_bare and work.dry_run:
+        return {}
+    schema_ensure(connection)
+    there = contents_there()
+    if not work.replace and not work.dry_run:
+        refuse_contents(there)
+    return there
+
+
+def _report(archive: Archive, state: SchemaState, scratch: Scratch, seconds: float) -> dict[str, Any]:
+    manifest = archive.manifest
+    return {
+        "archive": {
+            "name": manifest.name,
+            "made_at": manifest.snapshot_at,
+            "manifest_sha256": archive.sha256,
+            "database": manifest.database.vendor,
+        },
+        "tables": {label: content.rows for label, content in scratch.content.items()},
+        "checks": {
+            "signature": "good",
+            "files": sum(len(table.files) for table in manifest.tables),
+            "references": "good",
+            "findings": scratch.findings,
+            "totals": scratch.totals,
+        },
+        "brought_up_from": [f"{app}.{name}" for app, name in state.missing],
+        "emptied": list(EMPTIED),
+        "left": list(LEFT),
+        "seconds": {"read_and_checked": round(seconds, 1)},
+    }
+
+
+def _concluded(work: _Work, connection: BaseDatabaseWrapper, loaded: Loaded, seconds: float) -> None:
+    """Say what was done, within the transaction that did it."""
+    now = work.clock()
+    work.report |= {"replaced": loaded.replaced, "jobs_dropped": loaded.jobs_dropped}
+    work.report["checks"]["checksums"] = "good"
+    work.report["seconds"]["in_all"] = round(seconds, 1)
+    default_project_ensure(now=now)
+    told = {"archive": work.restore.backup_name, "rows": work.rows}
+    row_audit(row=work.restore, verb="create", changes=told, caller=work.caller, now=now)
+    if not work.into_own_store:
+        return
+    if not Restore.objects.filter(pk=work.restore.pk, is_running=True).exists():
+        raise Unavailable("The restore was given up meanwhile: nothing was heard of it for too long.")
+    restore_end(restore=work.restore, status=Restore.Status.COMPLETED, now=now, row_count=work.rows, report=work.report)
+    if connection.vendor == "sqlite":
+        # While the file was locked, no job could say that it is alive.
+        Job.objects.filter(state=Job.State.RUNNING).update(due_at=lease_end(timezone.now()))
+
+
+def _failed(work: _Work, error: BaseException) -> None:
+    """Keep the cause; a row that was ended with the load's own transaction stays as it is."""
+    work.restore.refresh_from_db()
+    if work.restore.is_running:
+        cause = str(error) or type(error).__name__
+        restore_end(restore=work.restore, status=Restore.Status.FAILED, now=work.clock(), failure=cause)
+
+
+def _ended(work: _Work) -> Restore:
+    """Return the row as it stands; where another database was written, it is told here, after that."""
+    if work.dry_run or not work.into_own_store:
+        status = Restore.Status.DRY_RUN if work.dry_run else Restore.Status.COMPLETED
+        restore_end(restore=work.restore, status=status, now=work.clock(), row_count=work.rows, report=work.report)
+    work.restore.refresh_from_db()
+    return work.restore
