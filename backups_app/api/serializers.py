@@ -1,7 +1,10 @@
-"""What the API shows of import runs."""
+"""What the API shows of import runs, backups and restores."""
 
-from backups_app.models import ImportFinding, ImportRun
-from config.shared.api.serializers import LedgerSerializer
+from backups_app.models import Backup, ImportFinding, ImportRun, Restore
+from backups_app.models.backups import name_is_safe
+from config.shared.api.fields import TextValue
+from config.shared.api.serializers import LedgerSerializer, StrictInput
+from sessions_app.models import Job
 
 
 class ImportRunSerializer(LedgerSerializer):
@@ -32,3 +35,66 @@ class ImportFindingSerializer(LedgerSerializer):
         fields = ("id", "level", "kind", "code", "path", "line", "table", "key", "detail", "raw")
         read_only_fields = fields
         masked_fields = ("key", "detail", "raw")
+
+
+class BackupSerializer(LedgerSerializer):
+    """One archive of the whole store, or one attempt at it. Nothing of it is written through the API."""
+
+    class Meta:
+        model = Backup
+        fields = (
+            "name",
+            "sequence",
+            "status",
+            "trigger",
+            "requested_by",
+            "started_at",
+            "finished_at",
+            "verified_at",
+            "last_check_at",
+            "size_bytes",
+            "row_count",
+            "tables",
+            "encrypted",
+            "protected",
+            "manifest_sha256",
+            "format_version",
+            "failure",
+        )
+        read_only_fields = fields
+
+
+class NewBackupSerializer(StrictInput):
+    """A backup that is asked for. Without a name it is named by its time."""
+
+    name = TextValue(required=False, validators=[name_is_safe], help_text="1 to 100 of a-z, 0-9, dot, dash, underscore")
+
+
+class RestoreRunSerializer(LedgerSerializer):
+    """One restore, or one look at what it would do. `report` holds the tables with their rows, and what was checked."""
+
+    class Meta:
+        model = Restore
+        fields = (
+            "id",
+            "backup_name",
+            "target",
+            "replace",
+            "status",
+            "requested_by",
+            "started_at",
+            "finished_at",
+            "row_count",
+            "report",
+            "failure",
+        )
+        read_only_fields = fields
+
+
+class AskedJobSerializer(LedgerSerializer):
+    """The job that was asked for. The answer's Location is where it is polled."""
+
+    class Meta:
+        model = Job
+        fields = ("id", "kind", "state", "arguments", "created_at")
+        read_only_fields = fields
