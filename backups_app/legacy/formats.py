@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from backups_app.legacy.blueplan.sources import looks_like_blueplan
 from backups_app.legacy.blueplan.store import SCHEMES as REDIS_SCHEMES
 from backups_app.legacy.blueplan.store import BluePlan
+from backups_app.legacy.history_backups import HistoryBackups, looks_like_history_backups
 from backups_app.legacy.history_store.store import HistoryStore
 from backups_app.legacy.history_store.survey import looks_like_history_store
 from backups_app.legacy.locations import URL, Location
@@ -34,7 +35,9 @@ class Format(NamedTuple):
     schemes: tuple[str, ...] = ()
 
 
+# In the order in which they are asked: a format that is sure of itself comes before one that takes more.
 FORMATS = {
+    "history_backups": Format(looks_like_history_backups, HistoryBackups),
     "history_store": Format(looks_like_history_store, HistoryStore),
     "session_payloads": Format(looks_like_session_payloads, SessionPayloads),
     "mysql_chat": Format(looks_like_mysql_chat, MySQLChat, MYSQL_SCHEMES),

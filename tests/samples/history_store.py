@@ -1,6 +1,7 @@
 """Writes small stores in the layout of document 000."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,19 @@ def session_row(session_id: str, **columns: Any) -> tuple[Any, ...]:
         **columns,
     }
     return (session_id, *given.values())
+
+
+def back_up(store: Path, backups: Path, name: str, created_at: str | None) -> Path:
+    """Make a backup as the system of document 000 did: the database, history, sessions, and last what it is."""
+    folder = backups / name
+    folder.mkdir(parents=True)
+    database = store / "sessions" / "metadata.db"
+    if database.exists():
+        shutil.copy2(database, folder / "metadata.db")
+    for room in ("history", "sessions"):
+        if (store / room).exists():
+            shutil.copytree(store / room, folder / room)
+    if created_at is not None:
+        told = {"backup_name": name, "created_at": created_at, "data_path": str(store), "backup_path": str(folder)}
+        write(folder, "metadata.json", json.dumps(told, indent=2))
+    return folder

@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from backups_app.legacy.files import FoundFile, Unreadable
+from backups_app.legacy.files import CHUNK, FoundFile, Unreadable, open_plain
 from backups_app.legacy.history_store.configs import WORKFLOWS, read_config, read_workflow
 from backups_app.legacy.history_store.groups import GroupReader
 from backups_app.legacy.history_store.merging import merge_session, merge_workflow
 from backups_app.legacy.history_store.sessions import read_session
 from backups_app.legacy.history_store.state_messages import has_messages, state_messages
-from backups_app.legacy.history_store.survey import Survey, survey
+from backups_app.legacy.history_store.survey import SIDECAR_ENDINGS, Survey, survey
 from backups_app.legacy.history_store.tables import ROW_KINDS, Tables
 from backups_app.legacy.sqlite_copy import open_copy
 from backups_app.legacy.types import (
@@ -62,8 +62,11 @@ class HistoryStore:
             yield from self._facts_of_tables(databases)
 
     def _open_databases(self, open_files: ExitStack) -> Iterator[Tables]:
+        seen: dict[bytes, str] = {}
         for file in self.files.databases:
             try:
+                if self._is_known(file, seen):
+                    continue
                 copy = open_files.enter_context(open_copy(file.path, tuple(ROW_KINDS), self.reading.limits))
             except Unreadable as error:
                 self._reject(file.name, "database", str(error))
@@ -76,6 +79,18 @@ class HistoryStore:
                 detail = f"the table {missing} is missing"
                 self.reading.report(Finding(Level.NOTE, "table_missing", Place(file.name), detail, "file"))
             yield Tables(copy, path=file.name, stem=PurePosixPath(file.name).stem, reading=self.reading)
+
+    def _is_known(self, file: FoundFile, seen: dict[bytes, str]) -> bool:
+        """Whether a database is byte for byte one that is read already: the old system's backups hold it twice."""
+        if any(file.path.with_name(file.path.name + ending).exists() for ending in SIDECAR_ENDINGS):
+            return False
+        first = seen.setdefault(_digest(file.path), file.name)
+        if first == file.name:
+            return False
+        self.bytes_read += file.size
+        detail = f"byte for byte the same as {first}"
+        self.reading.report(Finding(Level.SKIPPED, "same_file", Place(file.name), detail, "file"))
+        return True
 
     def _configs(self, databases: list[Tables]) -> Iterator[LegacyConfig]:
         for file, inside in self.files.configs:
@@ -164,6 +179,14 @@ class HistoryStore:
 
     def _reject(self, path: str, code: str, detail: str) -> None:
         self.reading.report(Finding(Level.REJECTED, code, Place(path), detail, "file"))
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with open_plain(path) as opened:
+        while piece := opened.read(CHUNK):
+            digest.update(piece)
+    return digest.digest()
 
 
 def _error_key(record: LegacyRecord) -> bytes:
