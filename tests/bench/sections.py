@@ -15,6 +15,7 @@ from typing import Any
 SECTIONS = {
     "writes": "Recording from Python",
     "served": "Recording over HTTP",
+    "extras": "Prices and events beside recording",
     "reads": "Reading a session",
     "size": "Bytes on disk",
     "comebacks": "Coming back to a session",

@@ -21,7 +21,10 @@ NAMES_PER_QUERY = 500
 
 @dataclass(slots=True)
 class TakenSession:
-    """One session of the batch, under lock; `added`, `numbered` and `latest` say what the batch brings it."""
+    """One session of the batch, under lock; `added`, `numbered` and `latest` say what the batch brings it.
+
+    `made` says that this very batch created it: nothing can be stored in it yet.
+    """
 
     pk: int
     user_id: str
@@ -29,6 +32,7 @@ class TakenSession:
     added: int = 0
     numbered: int = 0
     latest: datetime | None = None
+    made: bool = False
 
     def begin_numbers(self) -> None:
         """Forget the numbers given to the batch's messages: they are given a second time."""
@@ -60,8 +64,10 @@ def sessions_take(
     taken = _found(project_id, names)
     missing = names - taken.keys()
     if missing and create_sessions:
-        _create(project_id, _begun(missing, drafts, now), now)
+        mine = _create(project_id, _begun(missing, drafts, now), now)
         taken |= _found(project_id, missing)
+        for name in mine:
+            taken[name].made = True
     _lock(taken)
     return taken
 
@@ -90,14 +96,17 @@ def _begun(names: set[str], drafts: Sequence[Draft], now: datetime) -> dict[str,
     return begun
 
 
-def _create(project_id: int, begun: Mapping[str, datetime], now: datetime) -> None:
+def _create(project_id: int, begun: Mapping[str, datetime], now: datetime) -> list[str]:
+    """Create the sessions that are not there yet, tell of them, and return their names."""
     ends = expiry_after(ttl_seconds=None, status=Session.Status.ACTIVE, now=now)
     rows = [
         Session(project_id=project_id, session_id=name, created_at=at, updated_at=at, expires_at=ends)
         for name, at in sorted(begun.items())
     ]
-    mine = [(row.session_id, None) for row in _inserted(rows)]
-    events_record(project_id=project_id, kind=Event.Kind.SESSION_CREATED, subjects=mine, now=now)
+    mine = [row.session_id for row in _inserted(rows)]
+    told = [(name, None) for name in mine]
+    events_record(project_id=project_id, kind=Event.Kind.SESSION_CREATED, subjects=told, now=now)
+    return mine
 
 
 def _inserted(rows: list[Session]) -> list[Session]:

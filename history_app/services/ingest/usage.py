@@ -114,7 +114,8 @@ def _select(keys: Sequence[tuple[str, str]], values: Iterable[Row]) -> list[Use]
 
 def _beside(entries: Iterable[Entry], batch: Batch) -> list[Use]:
     """Return the stored uses of the entries' sessions at the entries' moments."""
-    return _select(MOMENT_KEY, ((batch.project_id, entry.draft.timestamp, entry.session.pk) for entry in entries))
+    places = ((batch.project_id, e.draft.timestamp, e.session.pk) for e in entries if not e.session.made)
+    return _select(MOMENT_KEY, places)
 
 
 def _all_stored(usages: Sequence[Entry], costs: Sequence[Entry], batch: Batch) -> list[Use]:
