@@ -9,6 +9,7 @@ from backups_app.services.backups import backup_create, backup_verify, backups_p
 from backups_app.services.backups.progress import Check
 from backups_app.services.backups.runs import AtWork
 from backups_app.services.doctor import store_examine
+from backups_app.services.legacy_import import stale_imports_interrupt
 from config.shared.callers import SYSTEM
 from config.shared.errors import NotFound, Unavailable
 from config.shared.jobs import JobRun, job
@@ -18,6 +19,12 @@ from sessions_app.services.jobs import job_enqueue
 LONGEST_SECONDS = 24 * 3600
 # A restore or another backup that is at work is over by then, or a disk has room again.
 PATIENCE_SECONDS = 60
+
+
+@job("imports.interrupt_stale")
+def interrupt_stale(run: JobRun) -> dict[str, Any]:
+    """Mark the imports as interrupted whose process died."""
+    return {"interrupted": stale_imports_interrupt(now=run.now)}
 
 
 @job("store.examine", attempts=1)

@@ -78,6 +78,13 @@ SCHEDULE = (
         expires=3000,
     ),
     ScheduledJob(
+        name="stale-imports-interrupt",
+        job="imports.interrupt_stale",
+        description="Marks imports as interrupted whose process died; they can be resumed.",
+        every_setting="CLEANUP_INTERVAL",
+        expires=240,
+    ),
+    ScheduledJob(
         name="canary",
         job="system.canary",
         description="Proves that workers take jobs; /readyz shows the last one.",

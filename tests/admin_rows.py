@@ -23,6 +23,7 @@ MAKERS = {
     "errorrecord": factories.make_error,
     "externaldeletion": factories.make_external_deletion,
     "importfinding": factories.make_import_finding,
+    "importorigin": factories.make_import_origin,
     "importrun": factories.make_import_run,
     "job": factories.make_job,
     "knowledgesource": factories.make_knowledge_source,

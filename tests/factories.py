@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from analytics_app.models import ModelPrice, ModelUsage, RollupState, UserUsage
-from backups_app.models import Backup, ImportFinding, ImportRun, Restore
+from backups_app.models import Backup, ImportFinding, ImportOrigin, ImportRun, Restore
 from history_app.models import (
     Arrival,
     ErrorRecord,
@@ -288,6 +288,15 @@ def make_import_finding(**fields: Any) -> ImportFinding:
     run = fields.pop("run", None) or make_import_run()
     defaults = {"level": "rejected", "kind": "message", "code": "invalid_json", "detail": "This line is no JSON."}
     return ImportFinding.objects.create(run=run, **{**defaults, "path": "history/x.jsonl", "line": 3, **fields})
+
+
+def make_import_origin(**fields: Any) -> ImportOrigin:
+    """Make the note where two messages of a session come from."""
+    session = fields.pop("session", None) or make_session()
+    run = fields.pop("run", None) or make_import_run(project=session.project)
+    records = {"message": [["message_1", 1], ["message_2", 2]]}
+    defaults = {"path": "history/202610/s1.jsonl", "records": records}
+    return ImportOrigin.objects.create(run=run, session=session, **{**defaults, **fields})
 
 
 def make_arrival(**fields: Any) -> Arrival:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from backups_app.admin.doctor import ExaminesStore
-from backups_app.models import ImportFinding, ImportRun
+from backups_app.models import ImportFinding, ImportOrigin, ImportRun
 from config.shared.admin.badges import STATUS_COLOURS, status_label
 from config.shared.admin.facts import ProtectedModelAdmin
 from config.shared.admin.filters import exact_filter
@@ -84,8 +84,9 @@ class ImportRunAdmin(ExaminesStore, KeepingAdmin):
     identity_fields = ("project",)
     fieldsets = (
         (None, {"fields": ("project", "source", "source_format", "status", "started_at", "finished_at")}),
-        (_("Reconciliation"), {"fields": ("counts", "sums", "failure")}),
+        (_("Reconciliation"), {"fields": ("counts", "sums", "failure", "report")}),
         (_("Options"), {"fields": ("options",)}),
+        (_("Work"), {"fields": ("attempt", "position", "seconds", "worker", "lease_until")}),
     )
 
     def _shown(self, name: Any) -> Any:
@@ -135,4 +136,32 @@ class ImportFindingAdmin(KeepingAdmin):
         return format_html('<span class="ledger-id" dir="auto">{}</span>', f"{where} {row.key}".strip())
 
     def project_of(self, row: ImportFinding) -> int:
+        return int(row.run.project_id)
+
+
+@admin.register(ImportOrigin)
+class ImportOriginAdmin(KeepingAdmin):
+    """Where imported rows come from."""
+
+    project_path = "run__project_id"
+    list_display = ("path", "shown_session", "shown_records", "run")
+    list_only = ("path", "records", "run__source_format", "run__started_at", "session__session_id")
+    list_select_related = ("run", "session")
+    search_fields = ("=run", "=session__session_id")
+    search_help_text = _("Number of an import run, or a session id")
+    raw_id_fields = ("run", "session")
+    identity_fields = ("run", "session")
+    fieldsets = ((None, {"fields": ("run", "session", "path", "records")}),)
+
+    @display(description=_("session"))
+    def shown_session(self, row: ImportOrigin) -> str:
+        """The session's id."""
+        return row.session.session_id if row.session else EMPTY
+
+    @display(description=_("records"))
+    def shown_records(self, row: ImportOrigin) -> str:
+        """How many of each kind."""
+        return ", ".join(f"{kind} {len(entries):,}" for kind, entries in row.records.items())
+
+    def project_of(self, row: ImportOrigin) -> int:
         return int(row.run.project_id)

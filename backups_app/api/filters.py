@@ -1,9 +1,12 @@
-"""Which backups, restores, import runs and findings a list shows."""
+"""Which backups, restores, import runs, findings and origins a list shows."""
+
+from typing import Any
 
 import django_filters
 
-from backups_app.models import Backup, ImportFinding, ImportRun, Restore
-from config.shared.api.filters import InstantFilter, LedgerFilterSet, TextFilter
+from backups_app.models import Backup, ImportFinding, ImportOrigin, ImportRun, Restore
+from config.shared.api.filters import InstantFilter, IntegerFilter, LedgerFilterSet, TextFilter
+from sessions_app.models import Session
 
 
 class ImportRunFilterSet(LedgerFilterSet):
@@ -52,3 +55,21 @@ class RestoreFilterSet(LedgerFilterSet):
     class Meta:
         model = Restore
         fields: tuple[str, ...] = ()
+
+
+class ImportOriginFilterSet(LedgerFilterSet):
+    """Origins by the run, by its source, by the file inside the source, and by the session."""
+
+    import_run = IntegerFilter(field_name="run_id", label="What this run brought.")
+    source = TextFilter(field_name="run__source", label="What runs of this source brought.")
+    path = TextFilter(label="What this file of a source brought.")
+    session_id = TextFilter(method="in_session", label="Where what this session holds comes from.")
+
+    class Meta:
+        model = ImportOrigin
+        fields: tuple[str, ...] = ()
+
+    def in_session(self, queryset: Any, name: str, value: str) -> Any:
+        """Return the origins of one session."""
+        sessions = Session.objects.visible_to(self.request.auth).filter(session_id=value)
+        return queryset.filter(session_id__in=list(sessions.values_list("pk", flat=True)))

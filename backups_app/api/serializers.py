@@ -1,8 +1,13 @@
 """What the API shows of import runs, backups and restores."""
 
-from backups_app.models import Backup, ImportFinding, ImportRun, Restore
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backups_app.models import Backup, ImportFinding, ImportOrigin, ImportRun, Restore
 from backups_app.models.backups import name_is_safe
-from config.shared.api.fields import TextValue
+from config.shared.api.fields import IntegerValue, TextValue
 from config.shared.api.serializers import LedgerSerializer, StrictInput
 from sessions_app.models import Job
 
@@ -21,6 +26,8 @@ class ImportRunSerializer(LedgerSerializer):
             "counts",
             "sums",
             "failure",
+            "report",
+            "attempt",
             "started_at",
             "finished_at",
         )
@@ -97,4 +104,42 @@ class AskedJobSerializer(LedgerSerializer):
     class Meta:
         model = Job
         fields = ("id", "kind", "state", "arguments", "created_at")
+
+
+class PlacedRecord(serializers.Serializer[Any]):
+    """One row that was brought: its kind, its id, and the line, or the table and key, where it stood."""
+
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    line = serializers.IntegerField(allow_null=True)
+    table = serializers.CharField(allow_null=True)
+    key = serializers.CharField(allow_null=True)
+
+
+@extend_schema_field(PlacedRecord(many=True))
+class PlacedRecords(serializers.Field):
+    """What one run brought from one file, by kind and in the file's order."""
+
+    def to_representation(self, value: dict[str, list[list[Any]]]) -> list[dict[str, Any]]:
+        """Return one object a row."""
+        return [_placed(kind, *entry) for kind, entries in value.items() for entry in entries]
+
+
+def _placed(
+    kind: str, name: str, line: int | None = None, table: str | None = None, key: str | None = None
+) -> dict[str, Any]:
+    return {"kind": kind, "id": name, "line": line, "table": table, "key": key}
+
+
+class ImportOriginSerializer(LedgerSerializer):
+    """What one run brought into one session, or beside all sessions, from one file of its source."""
+
+    import_run = IntegerValue(source="run_id", read_only=True)
+    source = TextValue(source="run.source", read_only=True)
+    session_id = TextValue(source="session.session_id", read_only=True, allow_null=True, default=None)
+    records = PlacedRecords(read_only=True)
+
+    class Meta:
+        model = ImportOrigin
+        fields = ("id", "import_run", "source", "path", "session_id", "records")
         read_only_fields = fields

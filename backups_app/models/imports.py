@@ -12,7 +12,12 @@ from sessions_app.models import Project
 
 
 class ImportRun(models.Model):
-    """One row is one run of an import, with its reconciliation."""
+    """One row is one run of an import, with its reconciliation.
+
+    `position` is how many entries of the store are committed, counts and findings with them; `fingerprint` tells
+    whether the store is still the one that they were read from. `lease_until` is until when the process that is at
+    work counts as alive, `worker` is its host and number, and `attempt` is how often the run was begun or resumed.
+    """
 
     class Status(models.TextChoices):
         """How the run ended."""
@@ -20,6 +25,9 @@ class ImportRun(models.Model):
         RUNNING = "running", _("running")
         COMPLETED = "completed", _("completed")
         FAILED = "failed", _("failed")
+        # Its process died; it can be resumed.
+        INTERRUPTED = "interrupted", _("interrupted")
+        UNDONE = "undone", _("undone")
 
     project = models.ForeignKey(Project, models.PROTECT, verbose_name=_("project"), db_index=False)
     source = models.CharField(_("source"), max_length=1000)
@@ -33,6 +41,13 @@ class ImportRun(models.Model):
     )
     sums = JSONTextField(_("sums"), default=dict)
     failure = models.TextField(_("failure"), blank=True, default="")
+    report = models.TextField(_("report file"), blank=True, default="")
+    position = models.PositiveBigIntegerField(_("entries done"), default=0)
+    fingerprint = models.CharField(_("fingerprint of the source"), max_length=64, blank=True, default="")
+    attempt = models.PositiveIntegerField(_("attempt"), default=1)
+    worker = models.CharField(_("process"), max_length=255, blank=True, default="")
+    lease_until = models.DateTimeField(_("alive until"), null=True, blank=True)
+    seconds = models.FloatField(_("seconds of work"), default=0.0)
     started_at = models.DateTimeField(_("started at"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
@@ -43,7 +58,7 @@ class ImportRun(models.Model):
         verbose_name_plural = _("import runs")
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=["running", "completed", "failed"]),
+                condition=Q(status__in=["running", "completed", "failed", "interrupted", "undone"]),
                 name="import_status_known",
             ),
             models.CheckConstraint(

@@ -94,6 +94,7 @@ _NAVIGATION = [
         "items": [
             _item(_("Import runs"), "input", "backups_app.importrun"),
             _item(_("Import findings"), "rule", "backups_app.importfinding"),
+            _item(_("Import origins"), "account_tree", "backups_app.importorigin"),
         ],
     },
     {

@@ -14,7 +14,8 @@ _AUDIT = frozenset({"auditentry", "auditchain"})
 _SECRET = frozenset({"apikey", "providerkey", "staffuser", "project", "keptanswer", "backup", "restore"})
 # Settings and definitions, which operators keep and agents' supporters only read.
 _SETTINGS = frozenset({"systemconfig", "configversion", "configsnapshot", "configsnapshotentry"})
-_KEPT = _SETTINGS | {"userconfig", "workflow", "knowledgesource", "importrun", "importfinding", "externaldeletion"}
+_IMPORTS = frozenset({"importrun", "importfinding", "importorigin"})
+_KEPT = _SETTINGS | _IMPORTS | {"userconfig", "workflow", "knowledgesource", "externaldeletion"}
 
 
 def groups_ensure(*, app_config: AppConfig) -> None:

@@ -47,7 +47,8 @@ _OTHERS = (
     factories.make_subtask, factories.make_workflow_run, factories.make_system_config, factories.make_config_version,
     factories.make_config_snapshot_entry, factories.make_provider_key, factories.make_knowledge_source,
     factories.make_document, factories.make_api_key, factories.make_kept_answer, factories.make_event,
-    factories.make_external_deletion, factories.make_import_finding, factories.make_model_price, factories.make_job,
+    factories.make_external_deletion, factories.make_import_finding, factories.make_import_origin,
+    factories.make_model_price, factories.make_job,
 )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """Import runs over the API: what came of each, and what it could not take over."""
 
 import pytest
+from django.utils import timezone
 
 from backups_app.models import ImportFinding, ImportRun
 from sessions_app.models import AuditEntry
-from tests.factories import make_import_finding, make_import_run
+from sessions_app.services.jobs import job_enqueue, job_run
+from tests.factories import make_import_finding, make_import_origin, make_import_run, make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +70,49 @@ def test_lists_take_a_fixed_number_of_queries(owner, run, django_assert_num_quer
         owner.get(path)
         with django_assert_num_queries(queries):
             owner.get(path)
+
+
+@pytest.fixture
+def origin(run, project):
+    session = make_session(project=project, session_id="s1")
+    return make_import_origin(run=run, session=session, path="a.jsonl", records={"message": [["m1", 7], ["m2"]]})
+
+
+def test_where_a_row_comes_from_is_listed_and_filtered(owner, run, origin):
+    make_import_origin(session=origin.session, path="b.jsonl", records={"config": [["k", None, "settings", "k"]]})
+    (first,) = owner.get("/api/import-origins/", {"import_run": run.pk}).json()["results"]
+    assert first == {
+        "id": origin.pk,
+        "import_run": run.pk,
+        "source": "old-store",
+        "path": "a.jsonl",
+        "session_id": "s1",
+        "records": [
+            {"kind": "message", "id": "m1", "line": 7, "table": None, "key": None},
+            {"kind": "message", "id": "m2", "line": None, "table": None, "key": None},
+        ],
+    }
+    for name, value, found in (
+        ("session_id", "s1", 2), ("session_id", "s2", 0), ("path", "a.jsonl", 1), ("source", "old-store", 2),
+        ("source", "none", 0), ("import_run", run.pk + 100, 0),
+    ):  # fmt: skip
+        assert len(owner.get("/api/import-origins/", {name: value}).json()["results"]) == found, (name, value)
+    assert owner.get("/api/import-origins/", {"import_run": "x"}).status_code == 400
+
+
+def test_an_outsider_sees_no_origin(outsider, origin):
+    assert outsider.get("/api/import-origins/").json()["results"] == []
+    assert outsider.get("/api/import-origins/", {"session_id": "s1"}).json()["results"] == []
+
+
+def test_origins_take_a_fixed_number_of_queries(owner, origin, django_assert_num_queries):
+    make_import_origin(session=origin.session)
+    owner.get("/api/import-origins/")
+    with django_assert_num_queries(2):
+        owner.get("/api/import-origins/")
+
+
+def test_a_job_marks_the_imports_whose_process_died(run, now):
+    ImportRun.objects.filter(pk=run.pk).update(status="running", lease_until=now, worker="elsewhere 1")
+    job_run(job_id=job_enqueue(kind="imports.interrupt_stale", now=timezone.now()).pk)
+    assert ImportRun.objects.get().status == "interrupted"

@@ -88,3 +88,17 @@ def test_a_folder_without_a_store_is_an_error(project, tmp_path):
 def test_an_import_goes_into_the_project_that_is_named(project, other_project, store):
     run(store, "--project", other_project.slug)
     assert Message.objects.get().project == other_project
+
+
+def test_an_interrupted_import_is_resumed(project, store):
+    run(store)
+    ImportRun.objects.update(status="interrupted", position=0, counts={}, sums={})
+    text = run(store, "--resume")
+    assert f"Import run {ImportRun.objects.get().pk}." in text
+    with pytest.raises(CommandError, match="no import that could be resumed"):
+        run(store, "--resume")
+
+
+def test_without_a_path_there_must_be_a_run(project):
+    with pytest.raises(CommandError, match="which store"):
+        run("--resume")

@@ -1,4 +1,4 @@
-"""Import runs and their findings: made by the command, read and removed here."""
+"""Import runs, their findings, and what they brought: made by the command, read here."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 
-from backups_app.api.filters import ImportFindingFilterSet, ImportRunFilterSet
-from backups_app.api.serializers import ImportFindingSerializer, ImportRunSerializer
-from backups_app.models import ImportFinding, ImportRun
+from backups_app.api.filters import ImportFindingFilterSet, ImportOriginFilterSet, ImportRunFilterSet
+from backups_app.api.serializers import ImportFindingSerializer, ImportOriginSerializer, ImportRunSerializer
+from backups_app.models import ImportFinding, ImportOrigin, ImportRun
 from config.shared.api.routers import NUMBER
 from config.shared.api.viewsets import KEEPERS, DestroyMixin, LedgerViewSet, ListMixin, RetrieveMixin
 from config.shared.errors import NotFound
@@ -55,3 +55,15 @@ class ImportFindingViewSet(ListMixin, LedgerViewSet):
         if not run.exists():
             raise NotFound
         return rows.filter(run_id=self.kwargs["run_id"])
+
+
+class ImportOriginViewSet(ListMixin, LedgerViewSet):
+    """Where imported rows come from: run, source, file and line."""
+
+    queryset = ImportOrigin.objects.select_related("run", "session").only(
+        "path", "records", "run", "run__source", "session", "session__session_id"
+    )
+    serializer_class = ImportOriginSerializer
+    filterset_class = ImportOriginFilterSet
+    ordering = "id"
+    orderings = ("id",)

@@ -3,7 +3,7 @@
 import gc
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from backups_app.legacy.formats import FORMATS
 from backups_app.legacy.locations import Location, location_of
-from backups_app.services.legacy_import import ImportReport, store_import
+from backups_app.services.legacy_import import ImportReport, import_resume, store_import
 from backups_app.services.legacy_import.runner import AUTO
 from config.env import env
 from config.shared.callers import Caller
@@ -27,6 +27,7 @@ from sessions_app.models.accounts import DEFAULT_PROJECT
 COLUMNS = ("read", "new", "same", "conflicting", "rejected", "repaired", "skipped")
 PRINTED_FINDINGS = 40
 OBJECTS_BEFORE_COLLECTION = 200_000
+LATEST = 0
 
 
 class Command(BaseCommand):
@@ -39,12 +40,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "path",
             type=location_of,
+            nargs="?",
             help="folder of the store, its one file, or the URL of a server (its password may be in LEGACY_PASSWORD)",
         )
         parser.add_argument("--format", default=AUTO, choices=(AUTO, *FORMATS), help="default: recognised by itself")
         parser.add_argument("--project", default=DEFAULT_PROJECT, help="slug of the project (default: default)")
         parser.add_argument("--timezone", default="UTC", help="zone of times that name none (default: UTC)")
         parser.add_argument("--dry-run", action="store_true", help="say what would come in, and write nothing")
+        parser.add_argument(
+            "--resume", nargs="?", type=int, const=LATEST, metavar="RUN",
+            help="go on with an interrupted import: this run, or the newest of PATH",
+        )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="print a machine-readable result")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,21 +71,15 @@ class Command(BaseCommand):
 
     def _import(self, project_id: int, options: dict[str, Any]) -> ImportReport:
         caller = Caller("system", "import_legacy", "admin", project_ids=None, project_id=project_id)
-        stated = {"source_format": options["format"], "dry_run": options["dry_run"], "zone": _zone(options["timezone"])}
-        console = Console(stderr=True)
-        with _seldom_collected(), Progress(
-            TextColumn("Importing"), BarColumn(), DownloadColumn(), TimeElapsedColumn(), console=console,
-            disable=not console.is_terminal, transient=True,
-        ) as bar:  # fmt: skip
-            task = bar.add_task("import", total=None)
-            return store_import(
-                path=_location(options["path"]),
-                project_id=project_id,
-                now=timezone.now(),
-                caller=caller,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-                **stated,
-            )
+        path = None if options["path"] is None else _location(options["path"])
+        if path is None and not options["resume"]:
+            raise CommandError("Say which store: a path, or the URL of a server.")
+        given: dict[str, Any] = {"path": path, "project_id": project_id, "now": timezone.now(), "caller": caller}
+        with _seldom_collected(), _bar() as progress:
+            if options["resume"] is not None:
+                return import_resume(**given, run_id=options["resume"] or None, progress=progress)
+            stated: dict[str, Any] = {"source_format": options["format"], "dry_run": options["dry_run"]}
+            return store_import(**given, **stated, zone=_zone(options["timezone"]), progress=progress)
 
     def _print(self, report: ImportReport, *, dry_run: bool) -> None:
         """Plain lines: the counts by kind, the sums, and the first findings."""
@@ -105,6 +105,15 @@ def _location(given: Location) -> Location:
         return given.resolve()
     password = env.str("LEGACY_PASSWORD", default="")
     return given.with_password(password) if password else given
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    console = Console(stderr=True)
+    columns = (TextColumn("Importing"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("import", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager

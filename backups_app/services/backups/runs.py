@@ -2,14 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -153,11 +154,16 @@ def lease_end(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.JOB_LEASE)
 
 
-@contextmanager
-def lease_kept(row: Backup | Restore, clock: Callable[[], datetime] = timezone.now) -> Iterator[None]:
+def lease_kept(row: Backup | Restore, clock: Callable[[], datetime] = timezone.now) -> AbstractContextManager[None]:
     """Renew the run's lease from a thread of its own while it is at work: what is not renewed counts as dead."""
+    return lease_renewed(type(row)._default_manager.filter(pk=row.pk, is_running=True), f"lease-{row}", clock)
+
+
+@contextmanager
+def lease_renewed(running: QuerySet[Any], name: str, clock: Callable[[], datetime] = timezone.now) -> Iterator[None]:
+    """Renew the `lease_until` of the one row that `running` selects, until the context is left or the row is gone."""
     over = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(row, clock, over), name=f"lease-{row}", daemon=True)
+    keeper = threading.Thread(target=_keep, args=(running, name, clock, over), name=name, daemon=True)
     keeper.start()
     try:
         yield
@@ -166,16 +172,15 @@ def lease_kept(row: Backup | Restore, clock: Callable[[], datetime] = timezone.n
         keeper.join()
 
 
-def _keep(row: Backup | Restore, clock: Callable[[], datetime], over: threading.Event) -> None:
+def _keep(running: QuerySet[Any], name: str, clock: Callable[[], datetime], over: threading.Event) -> None:
     try:
         while not over.wait(settings.JOB_LEASE / 3):
             try:
-                kept = type(row)._default_manager.filter(pk=row.pk, is_running=True)
-                if not kept.update(lease_until=lease_end(clock())):
+                if not running.all().update(lease_until=lease_end(clock())):
                     return
             except DatabaseError:
                 # The next turn tries anew; a lease that ends meanwhile is judged by whoever looks for dead runs.
-                log.warning("run_lease_not_renewed", run=str(row))
+                log.warning("run_lease_not_renewed", run=name)
                 connection.close()
     finally:
         connection.close()

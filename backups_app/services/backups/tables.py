@@ -23,6 +23,7 @@ ARCHIVED = (
     "auth.permission",
     "contenttypes.contenttype",
     "backups_app.importfinding",
+    "backups_app.importorigin",
     "backups_app.importrun",
     "history_app.arrival",
     "history_app.errorrecord",

@@ -1,4 +1,4 @@
-"""Takes down the findings of a run: counts them, keeps the first in memory, and stores all of them in batches."""
+"""Takes down the findings of a run: counts them, keeps the first in memory, and stores all of them."""
 
 from msgspec.structs import replace
 
@@ -12,14 +12,13 @@ MOST_CHARACTERS = 1_000_000
 
 
 class FindingLog:
-    """The findings of one run. Call `flush` at the end."""
+    """The findings of one batch of a run. Call `flush` in the batch's transaction."""
 
     def __init__(self, run: ImportRun, report: ImportReport) -> None:
         """`report` is told of every finding; `run` is what the stored ones hang on."""
         self._run = run
         self._report = report
         self._waiting: list[ImportFinding] = []
-        self._characters = 0
 
     def add(self, finding: Finding) -> None:
         """Take one finding down. A rejected one stands for an item that was read; a skipped one for none."""
@@ -38,15 +37,17 @@ class FindingLog:
             # The source's own text may be long: it is stored with the row, not held in memory.
             self._report.findings.append(replace(finding, raw=None))
         self._waiting.append(self._row(finding))
-        self._characters += len(finding.raw or "") + len(finding.detail)
-        if len(self._waiting) >= MOST_IN_BATCH or self._characters >= MOST_CHARACTERS:
-            self.flush()
 
     def flush(self) -> None:
-        """Store what is waiting."""
-        ImportFinding.objects.bulk_create(self._waiting)
-        self._waiting = []
-        self._characters = 0
+        """Store what is waiting, in statements of a bounded size."""
+        rows, self._waiting = self._waiting, []
+        start = characters = 0
+        for number, row in enumerate(rows):
+            characters += len(row.raw) + len(row.detail)
+            if number - start >= MOST_IN_BATCH or characters >= MOST_CHARACTERS:
+                ImportFinding.objects.bulk_create(rows[start:number])
+                start, characters = number, len(row.raw) + len(row.detail)
+        ImportFinding.objects.bulk_create(rows[start:])
 
     def _row(self, finding: Finding) -> ImportFinding:
         place = finding.place

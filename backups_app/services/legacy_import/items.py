@@ -1,31 +1,64 @@
 """What every part of an import works with: the project, the moment, the report, and how an outcome is counted."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
 from backups_app.legacy.types import Finding, Level, Place, raw_text
+from backups_app.models import ImportRun
 from backups_app.services.legacy_import.findings import FindingLog
+from backups_app.services.legacy_import.layers import LayeredSet
+from backups_app.services.legacy_import.origins import OriginLog
 from backups_app.services.legacy_import.report import ImportReport
 from config.shared.callers import Caller
 
 
 @dataclass(slots=True)
 class ImportContext:
-    """One run on its way. `sessions` are the ids of sessions that are known to be stored.
+    """One run on its way, or one batch of it that is tried. `now` is when the run began, also when it is resumed.
 
-    `counted_workflows` are the workflows whose number of uses the store itself has kept.
+    `sessions` are the ids of sessions that are known to be stored; `counted_workflows` are the workflows whose number
+    of uses the store itself has kept.
     """
 
-    project_id: int
+    run: ImportRun
     now: datetime
     caller: Caller
-    report: ImportReport
-    log: FindingLog
     zone: tzinfo
-    sessions: set[str] = field(default_factory=set)
-    counted_workflows: set[str] = field(default_factory=set)
+    report: ImportReport = field(default_factory=ImportReport)
+    sessions: LayeredSet[str] = field(default_factory=LayeredSet)
+    counted_workflows: LayeredSet[str] = field(default_factory=LayeredSet)
+    log: FindingLog = field(init=False)
+    origins: OriginLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = FindingLog(self.run, self.report)
+        self.origins = OriginLog(self.run)
+
+    @property
+    def project_id(self) -> int:
+        """The project that everything comes into."""
+        return self.run.project_id
+
+    def forked(self) -> "ImportContext":
+        """A context for one batch: what it counts and learns is its own until it is settled."""
+        return replace(
+            self,
+            report=self.report.forked(),
+            sessions=self.sessions.forked(),
+            counted_workflows=self.counted_workflows.forked(),
+        )
+
+    def settle_batch(self) -> None:
+        """Keep what this fork has learned: its batch is committed."""
+        self.report.settle()
+        self.sessions.settle()
+        self.counted_workflows.settle()
+
+    def brought(self, kind: str, key: str, place: Place | None, session: int | None = None) -> None:
+        """Keep where a row comes from that this run has stored: its public id, and its session's primary key."""
+        self.origins.add(kind, key, place, session)
 
     def settle(self, kind: str, result: str, *, repaired: bool = False) -> None:
         """Count one item that was read: `new`, `same`, `conflicting` or `rejected`."""

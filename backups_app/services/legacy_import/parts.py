@@ -11,17 +11,19 @@ from backups_app.services.legacy_import.settings import ConfigImport, WorkflowIm
 
 
 class Part(Protocol):
-    """Takes on items of one kind, and writes them in batches as it likes; `flush` writes what is waiting."""
+    """Takes on the items of one kind in one batch, and writes them when it is told to.
+
+    It is made anew for every batch, and again where a batch is repeated: what has to outlive one is in the context.
+    """
 
     def add(self, item: Any, /) -> None:
-        """Take one item on: count it as read, and sooner or later settle it."""
+        """Take one item on and count it as read; nothing is written yet."""
 
     def flush(self) -> None:
-        """Write what is waiting."""
+        """Write what was taken on, settle each item, and tell the context of each row that was brought in."""
 
 
-# A kind is one line here. What refers to another kind stands below it: before an item is taken on, whatever waits in
-# the parts above its own is written.
+# A kind is one line here. In every batch the parts write in this order: what refers to another kind stands below it.
 PARTS: dict[type[Any], Callable[[ImportContext], Part]] = {
     LegacyConfig: ConfigImport,
     LegacyWorkflow: WorkflowImport,
@@ -31,27 +33,16 @@ PARTS: dict[type[Any], Callable[[ImportContext], Part]] = {
 
 
 class Parts:
-    """The parts of one import. Call `flush` after the last item."""
+    """The parts at work on one batch. Call `flush` after its last item, within its transaction."""
 
     def __init__(self, context: ImportContext) -> None:
         self._parts = {kind: part(context) for kind, part in PARTS.items()}
-        self._kind: type[Any] | None = None
 
     def add(self, item: LegacyItem) -> None:
         """Hand one item to its part."""
-        kind = type(item)
-        if kind is not self._kind:
-            self._flush_above(kind)
-            self._kind = kind
-        self._parts[kind].add(item)
-
-    def _flush_above(self, kind: type[Any]) -> None:
-        for above, part in self._parts.items():
-            if above is kind:
-                return
-            part.flush()
+        self._parts[type(item)].add(item)
 
     def flush(self) -> None:
-        """Write what is waiting anywhere."""
+        """Write what was taken on."""
         for part in self._parts.values():
             part.flush()

@@ -38,7 +38,7 @@ class ReadAhead:
     def add(self, entry: Entry) -> None:
         """Take one item or finding on; waits while the other side is behind."""
         self._batch.append(entry)
-        self._bytes += _size(entry)
+        self._bytes += size_of(entry)
         if len(self._batch) >= BATCH_ENTRIES or self._bytes >= BATCH_BYTES:
             self._hand_over()
 
@@ -89,7 +89,8 @@ class ReadAhead:
             return
 
 
-def _size(entry: Entry) -> int:
+def size_of(entry: Entry) -> int:
+    """How many bytes an entry took in the source, as far as that is known."""
     if isinstance(entry, LegacyRecord | LegacySession):
         return entry.size
     return len(entry.raw or "") if isinstance(entry, Finding) else 0

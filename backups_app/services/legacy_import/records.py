@@ -13,20 +13,17 @@ from sessions_app.models import Session
 from sessions_app.services.drafts import SessionDraft
 from sessions_app.services.session_batches import PLACEHOLDER, sessions_write
 
-BATCH_RECORDS = 5000
-BATCH_BYTES = 8_000_000
 PLACEHOLDER_KIND = "placeholder_session"
 RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
 
 
 class RecordImport:
-    """Collects records and writes them a batch at a time. Call `flush` after the last."""
+    """Collects the records of a batch, and writes them with one call of the bulk writer."""
 
     def __init__(self, context: ImportContext) -> None:
         self._context = context
         self._records: list[LegacyRecord] = []
         self._drafts: list[Draft] = []
-        self._bytes = 0
 
     def add(self, record: LegacyRecord) -> None:
         """Take one record on."""
@@ -43,29 +40,27 @@ class RecordImport:
             return
         self._records.append(record)
         self._drafts.append(draft)
-        self._bytes += record.size
-        if len(self._drafts) >= BATCH_RECORDS or self._bytes >= BATCH_BYTES:
-            self.flush()
 
     def flush(self) -> None:
         """Write what is waiting."""
         records, drafts = self._records, self._drafts
-        self._records, self._drafts, self._bytes = [], [], 0
+        self._records, self._drafts = [], []
         if not drafts:
             return
         context = self._context
         self._ensure_sessions(drafts)
         result = records_write(project_id=context.project_id, drafts=drafts, now=context.now)
         for record, outcome in zip(records, result.outcomes, strict=True):
-            self._settle(record, outcome)
+            self._settle(record, outcome, result.session_pks)
 
-    def _settle(self, record: LegacyRecord, outcome: Outcome) -> None:
+    def _settle(self, record: LegacyRecord, outcome: Outcome, sessions: dict[str, int]) -> None:
         context, report, result = self._context, self._context.report, RESULTS[outcome.kind.value]
         context.settle(record.kind, result, repaired=record.repaired)
         if result in ("new", "same"):
             report.sums.add(record)
             if result == "new":
                 report.new_sums.add(record)
+                context.brought(record.kind, record.record_id, record.place, sessions[record.session_id])
             return
         detail = f"{outcome.pointer}: {outcome.reason}"
         tell = context.contradict if result == "conflicting" else context.refuse
@@ -83,7 +78,9 @@ class RecordImport:
         rows = Session.objects.filter(project_id=context.project_id, session_id__in=begun)
         stored = {row.session_id: row for row in rows}
         missing = [_placeholder(name, begun[name]) for name in sorted(begun.keys() - stored.keys())]
-        sessions_write(project_id=context.project_id, drafts=missing, now=context.now)
+        outcomes = sessions_write(project_id=context.project_id, drafts=missing, now=context.now)
+        for made, outcome in zip(missing, outcomes, strict=True):
+            context.brought(PLACEHOLDER_KIND, made.session_id, None, outcome.pk)
         self._count_placeholders(len(missing), sum(bool(row.metadata.get(PLACEHOLDER)) for row in stored.values()))
         context.sessions.update(begun)
 

@@ -1,11 +1,13 @@
 """What an import says of itself: counts by kind that have to balance, exact sums, and its first findings."""
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from copy import copy
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Any
 
 from backups_app.legacy.types import Finding, LegacyRecord
+from backups_app.services.legacy_import.layers import LayeredSet
 from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
 
 SHOWN_FINDINGS = 1000
@@ -39,13 +41,13 @@ class Sums:
     completion_tokens: int = 0
     total_tokens: int = 0
     cost: Decimal = field(default_factory=Decimal)
-    _seen: set[int] = field(default_factory=set, repr=False)
+    _seen: LayeredSet[int] = field(default_factory=LayeredSet, repr=False, compare=False)
 
     def add(self, record: LegacyRecord) -> None:
         """Add what a record of tokens or of cost says; one that a store holds twice is added once."""
         if record.kind not in SUMMED:
             return
-        key = hash((record.session_id, record.kind, record.record_id))
+        key = _key(record)
         if key in self._seen:
             return
         self._seen.add(key)
@@ -56,9 +58,26 @@ class Sums:
             with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
                 self.cost += record.fields["total_cost"]
 
+    def recall(self, record: LegacyRecord) -> None:
+        """Know a record that was added before the run was interrupted."""
+        if record.kind in SUMMED:
+            self._seen.add(_key(record))
+
+    def forked(self) -> "Sums":
+        """The same sums, to which a batch may add."""
+        return replace(self, _seen=self._seen.forked())
+
+    def settle(self) -> None:
+        """Keep what the batch added."""
+        self._seen.settle()
+
     def told(self) -> dict[str, Any]:
         """The sums as JSON can hold them exactly."""
         return {**{name: getattr(self, name) for name in TOKEN_SUMS}, "cost": format(self.cost, "f")}
+
+
+def _key(record: LegacyRecord) -> int:
+    return hash((record.session_id, record.kind, record.record_id))
 
 
 @dataclass(slots=True)
@@ -78,6 +97,17 @@ class ImportReport:
     def balances(self) -> bool:
         """Whether every kind balances."""
         return all(counts.balances for counts in self.kinds.values())
+
+    def forked(self) -> "ImportReport":
+        """The same report, to which a batch may add: where the batch fails, it is dropped."""
+        kinds = defaultdict(KindCounts, {kind: copy(counts) for kind, counts in self.kinds.items()})
+        sums, new_sums = self.sums.forked(), self.new_sums.forked()
+        return replace(self, kinds=kinds, sums=sums, new_sums=new_sums, findings=[*self.findings])
+
+    def settle(self) -> None:
+        """Keep what a batch added: it is committed."""
+        self.sums.settle()
+        self.new_sums.settle()
 
     def counts_told(self) -> dict[str, dict[str, int]]:
         """The counts by kind as plain data."""

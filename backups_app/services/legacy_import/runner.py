@@ -1,30 +1,44 @@
-"""Runs an import from beginning to end: opens the store, brings everything in, and reconciles."""
+"""Runs an import from beginning to end: opens the store, brings everything in batch by batch, and reconciles."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from backups_app.legacy.formats import FORMATS, LegacyStore, detect
-from backups_app.legacy.locations import Location
+from backups_app.legacy.locations import Location, location_of
 from backups_app.legacy.types import Finding, Limits, Reading
 from backups_app.models import ImportRun
-from backups_app.services.legacy_import.findings import FindingLog
+from backups_app.services.backups.runs import lease_renewed
+from backups_app.services.legacy_import.chunks import chunks
+from backups_app.services.legacy_import.fingerprints import fingerprint_of
 from backups_app.services.legacy_import.items import ImportContext
 from backups_app.services.legacy_import.parts import Parts
-from backups_app.services.legacy_import.read_ahead import ReadAhead
+from backups_app.services.legacy_import.read_ahead import Entry, ReadAhead
 from backups_app.services.legacy_import.report import ImportReport
+from backups_app.services.legacy_import.resuming import recall, report_of
+from backups_app.services.legacy_import.runs import (
+    run_advance,
+    run_begin,
+    run_end,
+    run_mine,
+    run_resumable,
+    run_take_over,
+    stale_imports_interrupt,
+)
 from config.shared.callers import Caller
 from config.shared.errors import InvalidInput
-from sessions_app.services.audit import audit_record
+from config.shared.retries import retried
 
 AUTO = "auto"
 SOURCE_LENGTH = 1000
-ENTRIES_PER_PROGRESS = 500
 # JSON can write a text twice as long as UTF-8 (\uXXXX for a Chinese character), and a record has more than one field. A
 # longer line is told and passed over without being held in memory.
 LINE_PER_RECORD = 3
@@ -44,10 +58,11 @@ def store_import(
 ) -> ImportReport:
     """Bring the store at `path` (or at the URL of a server) into a project and return the reconciliation.
 
-    Every batch is committed as it is written, and nothing that is stored is overwritten: a run that was cut short is
-    simply run again. With `dry_run` all of it happens in one transaction that is taken back. `zone` is that of times
-    without one; `progress` is called with the bytes read and the bytes there are. Raises InvalidInput for a path that
-    holds no store of the format. An error that is no fault of the store's content marks the run failed and is raised.
+    Every batch is committed as it is written, with how far the run has come, and nothing that is stored is
+    overwritten: a run that was cut short is resumed, or simply run again. With `dry_run` all of it happens in one
+    transaction that is taken back. `zone` is that of times without one; `progress` is called with the bytes read and
+    the bytes there are. Raises InvalidInput for a path that holds no store of the format. An error that is no fault of
+    the store's content marks the run failed and is raised.
     """
     name = _format_of(path, source_format)
     run = ImportRun(
@@ -55,16 +70,41 @@ def store_import(
         source=str(path)[:SOURCE_LENGTH],
         source_format=name,
         options={"timezone": str(zone)},  # type: ignore[misc]
+        fingerprint=fingerprint_of(path),
         started_at=now,
     )
-    work = _Import(run, caller, zone, progress)
     if not dry_run:
-        return work.recorded(path)
+        stale_imports_interrupt(now=now)
+        run_begin(run=run, now=now)
+        return _Import(run, caller, now, progress).recorded(path)
     with transaction.atomic():
-        report = work.recorded(path)
+        run_begin(run=run, now=now)
+        report = _Import(run, caller, now, progress, alone=True).recorded(path)
         transaction.set_rollback(True)
     report.run_id = None
     return report
+
+
+def import_resume(
+    *,
+    project_id: int,
+    now: datetime,
+    caller: Caller,
+    path: Location | None = None,
+    run_id: int | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Go on with an interrupted run, by its number or else the newest of this path, and return the reconciliation.
+
+    It is as if it had never been interrupted: options and moment are those of its beginning. Raises NotFound,
+    Conflict while its process is alive or when it has ended, InvalidInput where the source is another one by now.
+    """
+    source = None if path is None else str(path)[:SOURCE_LENGTH]
+    run = run_resumable(project_id=project_id, source=source, run_id=run_id, now=now)
+    path = location_of(run.source) if path is None else path
+    _format_of(path, run.source_format)
+    run_take_over(run=run, fingerprint=fingerprint_of(path), now=now)
+    return _Import(run, caller, now, progress).recorded(path)
 
 
 def _format_of(path: Location, source_format: str) -> str:
@@ -77,31 +117,38 @@ def _format_of(path: Location, source_format: str) -> str:
 
 
 class _Import:
-    """One run of an import."""
+    """One process at work on a run that it has begun or taken over; `alone` says that nobody else sees its row."""
 
-    def __init__(self, run: ImportRun, caller: Caller, zone: tzinfo, progress: Progress | None) -> None:
+    def __init__(
+        self, run: ImportRun, caller: Caller, now: datetime, progress: Progress | None, *, alone: bool = False
+    ) -> None:
         self._run = run
-        self._report = ImportReport()
-        self._log = FindingLog(run, self._report)
-        self._context = ImportContext(run.project_id, run.started_at, caller, self._report, self._log, zone)
+        self._caller = caller
+        self._begun = now
+        self._clock = time.monotonic()
+        self._before = run.seconds
+        zone = ZoneInfo(run.options["timezone"])
+        self._context = ImportContext(run, run.started_at, caller, zone, report=report_of(run))
         self._progress = progress
-        self._begun = time.monotonic()
+        self._alone = alone
 
     def recorded(self, path: Location) -> ImportReport:
         """Run, and leave in the run's row how it ended, however it ends."""
-        self._run.save(force_insert=True)
-        self._report.run_id = self._run.pk
         try:
-            self._bring_in(path)
+            with self._alive():
+                self._bring_in(path)
         except BaseException as error:
             if not connection.needs_rollback:
                 self._end(ImportRun.Status.FAILED, f"{type(error).__name__}: {error}")
             raise
-        if self._report.balances:
+        if self._context.report.balances:
             self._end(ImportRun.Status.COMPLETED)
         else:
             self._end(ImportRun.Status.FAILED, "What was read and what became of it do not balance.")
-        return self._report
+        return self._context.report
+
+    def _alive(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._alone else lease_renewed(run_mine(self._run), f"import-{self._run.pk}")
 
     def _bring_in(self, path: Location) -> None:
         limits = Limits(
@@ -111,39 +158,54 @@ class _Import:
         )
         ahead = ReadAhead()
         store = FORMATS[self._run.source_format].open(path, Reading(ahead.add, self._context.zone, limits))
-        parts = Parts(self._context)
         with ahead.entries(store.items()) as entries:
-            for number, entry in enumerate(entries):
-                if isinstance(entry, Finding):
-                    self._log.add(entry)
-                else:
-                    parts.add(entry)
-                if number % ENTRIES_PER_PROGRESS == 0:
-                    self._tell(store)
-        parts.flush()
+            self._go_on(entries)
+            for chunk in chunks(entries):
+                self._context = retried(lambda chunk=chunk: self._tried(chunk))  # type: ignore[misc]
+                self._context.settle_batch()
+                self._tell(store)
         self._tell(store)
+
+    def _go_on(self, entries: Iterator[Entry]) -> None:
+        """Pass over what is committed already."""
+        if self._run.position:
+            recall(islice(entries, self._run.position), self._context)
+            self._context.settle_batch()
+
+    def _tried(self, chunk: list[Entry]) -> ImportContext:
+        """Store one batch, all or nothing, and return what is known with it."""
+        tried = self._context.forked()
+        parts = Parts(tried)
+        for entry in chunk:
+            if isinstance(entry, Finding):
+                tried.log.add(entry)
+            else:
+                parts.add(entry)
+        position = self._run.position + len(chunk)
+        with transaction.atomic():
+            parts.flush()
+            tried.log.flush()
+            tried.origins.flush()
+            run_advance(run=self._run, position=position, report=tried.report, seconds=self._seconds(), now=self._now())
+        self._run.position = position
+        return tried
+
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._clock
+
+    def _now(self) -> datetime:
+        return self._begun + timedelta(seconds=time.monotonic() - self._clock)
 
     def _tell(self, store: LegacyStore) -> None:
         if self._progress is not None:
             self._progress(store.bytes_read, store.bytes)
 
     def _end(self, status: ImportRun.Status, failure: str = "") -> None:
-        """Store how the run ended, with all findings so far."""
-        self._log.flush()
-        self._report.duration_seconds = time.monotonic() - self._begun
-        self._report.status = status.value
-        self._run.status = status
-        self._run.failure = failure
-        self._run.counts = self._report.counts_told()
-        self._run.sums = self._report.sums_told()
-        self._run.finished_at = self._run.started_at + timedelta(seconds=self._report.duration_seconds)
-        self._run.save(force_update=True)
-        audit_record(
-            project_id=self._run.project_id,
-            caller=self._context.caller,
-            action="import.run",
-            target_type="import",
-            target_id=str(self._run.pk),
-            changes={"source": self._run.source, "status": status.value},
-            now=self._run.finished_at,
-        )
+        """Store how the run ended."""
+        report = self._context.report
+        report.duration_seconds = self._seconds()
+        report.status = status.value
+        run_end(
+            run=self._run, status=status, failure=failure, report=report, seconds=report.duration_seconds,
+            caller=self._caller, now=self._now(),
+        )  # fmt: skip

@@ -12,19 +12,17 @@ from sessions_app.services.drafts import GREATEST_COUNT, RunDraft, SessionDraft,
 from sessions_app.services.session_batches import SessionOutcome, sessions_write
 
 BATCH_SESSIONS = 200
-BATCH_BYTES = 8_000_000
 RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
 RUN_STATUSES = {"active": "running", "completed": "completed", "failed": "failed", "expired": "cancelled"}
 STEP_LENGTH = 255
 
 
 class SessionImport:
-    """Collects sessions and writes them a batch at a time. Call `flush` after the last."""
+    """Collects the sessions of a batch, and writes them some at a time."""
 
     def __init__(self, context: ImportContext) -> None:
         self._context = context
         self._waiting: list[LegacySession] = []
-        self._bytes = 0
 
     def add(self, session: LegacySession) -> None:
         """Take one session on."""
@@ -33,15 +31,14 @@ class SessionImport:
         counts["state"].read += session.state is not None
         counts["workflow_run"].read += has_run(session)
         self._waiting.append(session)
-        self._bytes += session.size
-        if len(self._waiting) >= BATCH_SESSIONS or self._bytes >= BATCH_BYTES:
-            self.flush()
 
     def flush(self) -> None:
         """Write what is waiting."""
-        sessions, self._waiting, self._bytes = self._waiting, [], 0
-        if not sessions:
-            return
+        waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), BATCH_SESSIONS):
+            self._write(waiting[start : start + BATCH_SESSIONS])
+
+    def _write(self, sessions: list[LegacySession]) -> None:
         context = self._context
         run_ids = [session.run_id for session in sessions if has_run(session)]
         runs_before = _runs(context.project_id, run_ids)
@@ -63,6 +60,10 @@ class SessionImport:
             context.refuse("session", session.place, why, asdict(session_draft(session, context)))
             return
         context.sessions.add(session.session_id)
+        if result == "new":
+            context.brought("session", session.session_id, session.place, outcome.pk)
+            if session.state is not None:
+                context.brought("state", session.session_id, session.place, outcome.pk)
         if result == "conflicting":
             why = f"the session {session.session_id!r:.300} is stored with another content, which stays"
             context.contradict("session", session.place, why, asdict(session_draft(session, context)))
@@ -75,7 +76,10 @@ class SessionImport:
         if outcome.result == "rejected":
             context.settle("workflow_run", "rejected")
         elif before.get(run_id, after.get(run_id)) == session.session_id:
-            context.settle("workflow_run", "same" if run_id in before else "new")
+            result = "new" if outcome.result == "new" and run_id not in before else "same"
+            context.settle("workflow_run", result)
+            if result == "new":
+                context.brought("workflow_run", run_id, session.place, outcome.pk)
         else:
             context.settle("workflow_run", "conflicting")
             detail = f"the run {run_id!r:.300} belongs to another session; the session keeps it in its metadata alone"

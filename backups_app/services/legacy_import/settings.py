@@ -18,31 +18,39 @@ _DEFAULT_KEYS = frozenset(key for key, *_rest in DEFAULTS)
 
 
 class ConfigImport:
-    """Brings each value in as it comes."""
+    """Brings each value in by itself."""
 
     def __init__(self, context: ImportContext) -> None:
         self._context = context
+        self._waiting: list[LegacyConfig] = []
 
     def add(self, config: LegacyConfig) -> None:
-        """Bring one value in."""
-        config_import(config=config, context=self._context)
+        """Take one value on."""
+        self._waiting.append(config)
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Bring in what is waiting."""
+        for config in self._waiting:
+            config_import(config=config, context=self._context)
+        self._waiting.clear()
 
 
 class WorkflowImport:
-    """Brings each definition in as it comes."""
+    """Brings each definition in by itself."""
 
     def __init__(self, context: ImportContext) -> None:
         self._context = context
+        self._waiting: list[LegacyWorkflow] = []
 
     def add(self, workflow: LegacyWorkflow) -> None:
-        """Bring one definition in."""
-        workflow_import(workflow=workflow, context=self._context)
+        """Take one definition on."""
+        self._waiting.append(workflow)
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Bring in what is waiting."""
+        for workflow in self._waiting:
+            workflow_import(workflow=workflow, context=self._context)
+        self._waiting.clear()
 
 
 def config_import(*, config: LegacyConfig, context: ImportContext) -> None:
@@ -51,6 +59,7 @@ def config_import(*, config: LegacyConfig, context: ImportContext) -> None:
     stored = SystemConfig.objects.filter(project_id=context.project_id, key=config.key).first()
     if stored is None or _is_untouched_default(stored):
         _set(config.key, config.section, config.value, config.secrets, context)
+        context.brought("config", config.key, config.place)
         result = "new"
     elif _is_same(stored, config):
         result = "same"
@@ -100,6 +109,8 @@ def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None
         if workflow.secrets:
             key = f"{WORKFLOW_SECTION}.{workflow.name}"
             _set(key, WORKFLOW_SECTION, workflow.definition, workflow.secrets, context)
+            context.brought("config", key, workflow.place)
+        context.brought("workflow", workflow.name, workflow.place)
         result = "new"
     elif all(getattr(stored, name) == value for name, value in values.items() if name not in OF_USE):
         result = "same"

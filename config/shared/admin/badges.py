@@ -18,6 +18,8 @@ STATUS_COLOURS = {
     "damaged": "danger",
     "dry_run": "info",
     "failed": "danger",
+    "interrupted": "warning",
+    "undone": "warning",
     "error": "danger",
     "critical": "danger",
     "rejected": "danger",

@@ -1,0 +1,22 @@
+"""Cuts what a store yields into batches: each is stored in one transaction, together with how far the run has come."""
+
+from collections.abc import Iterable, Iterator
+
+from backups_app.services.legacy_import.read_ahead import Entry, size_of
+
+CHUNK_ENTRIES = 5000
+CHUNK_BYTES = 8_000_000
+
+
+def chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """The entries in batches that end at the same places whenever the same entries come."""
+    chunk: list[Entry] = []
+    size = 0
+    for entry in entries:
+        chunk.append(entry)
+        size += size_of(entry)
+        if len(chunk) >= CHUNK_ENTRIES or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

@@ -1,0 +1,52 @@
+"""Takes down where each imported row comes from, one row a session and file, stored in the batch's own transaction."""
+
+from typing import Any
+
+from backups_app.legacy.types import Place
+from backups_app.models import ImportOrigin, ImportRun
+
+MOST_IN_ROW = 1000
+ROWS_PER_STATEMENT = 200
+_Records = dict[str, list[list[Any]]]
+
+
+class OriginLog:
+    """The origins of one batch. Call `flush` when all that it speaks of is stored."""
+
+    def __init__(self, run: ImportRun) -> None:
+        self._run = run
+        self._found: dict[tuple[int | None, str], _Records] = {}
+        self._sizes: dict[tuple[int | None, str], int] = {}
+        self._rows: list[ImportOrigin] = []
+
+    def add(self, kind: str, key: str, place: Place | None, session: int | None) -> None:
+        """Take one new row down: its kind, its public id, and the primary key of its session where it has one."""
+        group = (session, place.path if place is not None else "")
+        records = self._found.get(group)
+        if records is None:
+            records = self._found[group] = {}
+            self._sizes[group] = 0
+        records.setdefault(kind, []).append(_entry(key, place))
+        self._sizes[group] += 1
+        if self._sizes[group] >= MOST_IN_ROW:
+            self._close(group)
+
+    def flush(self) -> None:
+        """Store what was taken down."""
+        for group in list(self._found):
+            self._close(group)
+        rows, self._rows = self._rows, []
+        ImportOrigin.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT)
+
+    def _close(self, group: tuple[int | None, str]) -> None:
+        session, path = group
+        records = self._found.pop(group)
+        self._rows.append(
+            ImportOrigin(run=self._run, session_id=session, path=path, records=records)  # type: ignore[misc]
+        )
+
+
+def _entry(key: str, place: Place | None) -> list[Any]:
+    if place is None or (place.line is None and place.table is None):
+        return [key]
+    return [key, place.line] if place.table is None else [key, place.line, place.table, place.key]
