@@ -1,5 +1,6 @@
 """Backups of the whole store: made, read back, restored, pruned and removed."""
 
+from backups_app.services.backups.catalogue import backups_scan
 from backups_app.services.backups.create import backup_create
 from backups_app.services.backups.handing_out import HandedOut, backup_hand_out
 from backups_app.services.backups.removing import backup_delete, backup_protect, backups_prune, stale_backups_fail
@@ -18,5 +19,6 @@ __all__ = [
     "backup_restore",
     "backup_verify",
     "backups_prune",
+    "backups_scan",
     "stale_backups_fail",
 ]

@@ -77,8 +77,12 @@ def archive_inspect(path: Path) -> Inspected:
 
     Its rows are not read. Raises ArchiveRefused, naming file and reason, and Conflict where no key is trusted.
     """
-    archive = archive_open(path, trusted=keys.trusted_keys())
-    size = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return inspected(archive_open(path, trusted=keys.trusted_keys()))
+
+
+def inspected(archive: Archive) -> Inspected:
+    """Return what an archive that is open says of itself."""
+    size = sum(each.stat().st_size for each in archive.folder.rglob("*") if each.is_file())
     return Inspected(archive.manifest, archive.sha256, size)
 
 
