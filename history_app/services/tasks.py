@@ -57,7 +57,11 @@ def task_create(
             task.save(force_insert=True)
             Subtask.objects.bulk_create(_subtask_rows(task, subtasks, now), batch_size=100)
     except IntegrityError:
-        return _stored_twin(task, subtasks), False
+        stored = Task.objects.filter(session=session, record_id=task.record_id).first()
+        if stored is None:
+            # It was not the id that stood in the way.
+            raise
+        return _twin(stored, task, subtasks), False
     session_touch(session=session, now=now)
     return task, True
 
@@ -78,14 +82,12 @@ def _subtask_rows(task: Task, subtasks: Sequence[Mapping[str, Any]], now: dateti
     return rows
 
 
-def _stored_twin(task: Task, subtasks: Sequence[Mapping[str, Any]]) -> Task:
-    """Return the stored task of the same id, when it was created from the same input."""
-    stored: Task | None = Task.objects.filter(session=task.session, record_id=task.record_id).first()
+def _twin(stored: Task, task: Task, subtasks: Sequence[Mapping[str, Any]]) -> Task:
+    """Return the stored task of the same id, when it was created from the same input. Raises Conflict."""
     descriptions = [fields.get("description") for fields in subtasks]
-    if stored is not None and stored.user_input == task.user_input:
-        rows = stored.subtasks.order_by("subtask_index").values_list("description", flat=True)
-        if sorted(rows) == sorted(descriptions):  # type: ignore[type-var]
-            return stored
+    rows = stored.subtasks.order_by("subtask_index").values_list("description", flat=True)
+    if stored.user_input == task.user_input and sorted(rows) == sorted(descriptions):  # type: ignore[type-var]
+        return stored
     raise Conflict(_("Another task is stored under this record_id."))
 
 

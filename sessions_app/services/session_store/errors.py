@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from django.db import Error
 from django.utils.translation import gettext as _
 
-from config.shared.errors import LedgerError, NotFound
+from config.shared import errors
+from config.shared.errors import LedgerError, NotFound, StorageError
 
 # A message names this many; the error itself knows them all.
 NAMED = 100
@@ -20,11 +21,7 @@ class SessionsNotFound(NotFound):
         self.session_ids = session_ids
 
 
-class StorageError(LedgerError):
-    """The store could not do what was asked; the cause is chained to it. Nothing was changed."""
-
-
-class StorageNotFoundError(StorageError):
+class StorageNotFoundError(errors.StorageNotFoundError):
     """There is no session of this id; `session_ids` names all that are not there."""
 
     def __init__(self, session_ids: list[str]) -> None:
