@@ -1,20 +1,27 @@
 """Jobs of the keep; each makes one service call and may run twice."""
 
-from typing import Any
+from typing import Any, Literal, cast
 
 from django.conf import settings
 
 from backups_app.models import Backup
-from backups_app.services.backups import backup_create, backup_verify, backups_prune, stale_backups_fail
+from backups_app.services.backups import (
+    backup_create,
+    backup_restore,
+    backup_verify,
+    backups_prune,
+    stale_backups_fail,
+)
 from backups_app.services.backups.progress import Check
 from backups_app.services.backups.runs import AtWork
 from backups_app.services.doctor import store_examine
 from backups_app.services.legacy_import import stale_imports_interrupt
-from config.shared.callers import SYSTEM
+from config.shared.callers import SYSTEM, Caller
 from config.shared.errors import NotFound, Unavailable
-from config.shared.jobs import JobRun, job
+from config.shared.jobs import JobFailed, JobRun, job
 from sessions_app.services.jobs import job_enqueue
 
+CallerKind = Literal["key", "staff", "system"]
 # A large store takes hours; no run of a backup is given up for that.
 LONGEST_SECONDS = 24 * 3600
 # A restore or another backup that is at work is over by then, or a disk has room again.
@@ -55,6 +62,24 @@ def verify(run: JobRun, name: str) -> dict[str, Any]:
             "file": report.file, "reason": report.reason}  # fmt: skip
 
 
+@job("backup.restore", attempts=1, limit=LONGEST_SECONDS)
+def restore(run: JobRun, name: str, replace: bool = False, dry_run: bool = False) -> dict[str, Any]:
+    """Restore a backup into this store, or only look at what that would do; people ask for each one anew."""
+    if run.fence > 1:
+        # What was there since the first try would be lost without anybody having said so.
+        raise JobFailed("A restore is not tried again; ask for a new one.")
+    done = backup_restore(
+        source=_backup(name),
+        replace=replace,
+        dry_run=dry_run,
+        requested_by=run.asked_by,
+        caller=_asker(run),
+        now=run.now,
+        check=_watching(run),
+    )
+    return {"restore": done.pk, "status": done.status, "rows": done.row_count}
+
+
 @job("backup.prune")
 def prune(run: JobRun) -> dict[str, Any]:
     """Remove old backups until MAX_BACKUPS are left; never the newest verified one."""
@@ -72,6 +97,12 @@ def _backup(name: str) -> Backup:
     if backup is None:
         raise NotFound(f"There is no backup named {name}.")
     return backup
+
+
+def _asker(run: JobRun) -> Caller:
+    """Return who asked for the job; only those who see every project may."""
+    kind, _, name = run.asked_by.partition(": ")
+    return Caller(cast("CallerKind", kind), name, "admin", project_ids=None, project_id=run.project_id)
 
 
 def _watching(run: JobRun) -> Check:

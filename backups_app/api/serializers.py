@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from backups_app.models import Backup, ImportFinding, ImportOrigin, ImportRun, Restore
 from backups_app.models.backups import name_is_safe
-from config.shared.api.fields import IntegerValue, TextValue
+from config.shared.api.fields import BooleanValue, IntegerValue, TextValue
 from config.shared.api.serializers import LedgerSerializer, StrictInput
 from sessions_app.models import Job
 
@@ -75,6 +75,13 @@ class NewBackupSerializer(StrictInput):
     """A backup that is asked for. Without a name it is named by its time."""
 
     name = TextValue(required=False, validators=[name_is_safe], help_text="1 to 100 of a-z, 0-9, dot, dash, underscore")
+
+
+class RestoreAskedSerializer(StrictInput):
+    """A restore that is asked for. A store that is not empty is left alone unless `replace` is true."""
+
+    dry_run = BooleanValue(default=False, help_text="Read and check everything, and write nothing.")
+    replace = BooleanValue(default=False, help_text="What is in the store now is lost.")
 
 
 class RestoreRunSerializer(LedgerSerializer):

@@ -110,6 +110,18 @@ def test_verifying_is_a_job(owner):
     assert owner.post(f"{PATH}nothing/verify/").status_code == 404
 
 
+def test_a_restore_is_a_job_and_so_is_a_look_at_it(owner):
+    make_backup(name="mine")
+    answer = owner.post(f"{PATH}mine/restore/", {"dry_run": True})
+    assert (answer.status_code, answer.json()["kind"]) == (202, "backup.restore")
+    assert answer.json()["arguments"] == {"name": "mine", "dry_run": True, "replace": False}
+    assert owner.post(f"{PATH}mine/restore/").status_code == 202
+    for bad in ({"dry_run": "yes"}, {"only": ["configs"]}, {"replace": None}, []):
+        assert owner.post(f"{PATH}mine/restore/", bad).status_code == 400
+    assert owner.post(f"{PATH}nothing/restore/", {}).status_code == 404
+    assert Job.objects.count() == 2
+
+
 def test_one_is_removed_unless_protected_or_at_work(owner, files):
     Backup.objects.filter(name="mine").update(protected=True)
     assert owner.delete(f"{PATH}mine/").status_code == 409
@@ -174,7 +186,7 @@ def test_other_roles_may_nothing(request, files, who):
     client = request.getfixturevalue(who)
     paths = (PATH, f"{PATH}mine/", f"{PATH}mine/download/", "/api/restores/")
     assert {client.get(path).status_code for path in paths} == {403}
-    assert {client.post(path, {}).status_code for path in (PATH, f"{PATH}mine/verify/")} == {403}
+    assert {client.post(f"{PATH}{rest}", {}).status_code for rest in ("", "mine/verify/", "mine/restore/")} == {403}
     assert client.delete(f"{PATH}mine/").status_code == 403
 
 
@@ -187,7 +199,8 @@ def test_a_key_of_one_project_among_several_sees_none_of_it(owner, other_project
     assert owner.get(PATH).json()["results"] == owner.get("/api/restores/").json()["results"] == []
     for path in (f"{PATH}mine/", f"{PATH}mine/download/", f"/api/restores/{restore.pk}/"):
         assert owner.get(path).status_code == 404
-    assert owner.post(f"{PATH}mine/verify/").status_code == owner.delete(f"{PATH}mine/").status_code == 404
+    assert {owner.post(f"{PATH}mine/{verb}/").status_code for verb in ("verify", "restore")} == {404}
+    assert owner.delete(f"{PATH}mine/").status_code == 404
     assert owner.post(PATH, {}).status_code == 403
     assert not Job.objects.exists()
 

@@ -6,15 +6,15 @@ import pytest
 from django.utils import timezone
 
 from backups_app.archive.signatures import new_signing_key
-from backups_app.models import Backup
+from backups_app.models import Backup, Restore
 from backups_app.services.backups.folders import archive_names
 from backups_app.services.backups.runs import backup_begin, restore_begin
 from config.schedule_sync import schedule_synchronise
 from config.shared.callers import Caller
-from sessions_app.models import Event, Job
-from sessions_app.services.jobs import job_enqueue, job_run
+from sessions_app.models import AuditEntry, Event, Job, Session
+from sessions_app.services.jobs import job_enqueue, job_retry, job_run
 from tests.backups_app.stores import fill_store
-from tests.factories import NOW, make_backup
+from tests.factories import NOW, make_backup, make_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADA = Caller("key", "ada", "admin", None, None)
@@ -126,6 +126,34 @@ def test_a_job_verifies_and_names_the_damage(backup_dir):
 def test_a_backup_that_is_not_there_is_not_verified():
     job = _run(_asked("backup.verify", name="nothing"))
     assert (job.state, job.error) == ("failed", "NotFound: There is no backup named nothing.")
+
+
+def test_a_job_looks_at_a_restore_and_another_one_does_it():
+    make_session(title="A parcel is late")
+    _run(_asked("backup.make", name="mine"))
+    Session.objects.update(title="changed")
+    looked = _run(_asked("backup.restore", name="mine", dry_run=True))
+    assert (looked.state, looked.result["status"]) == ("succeeded", "dry_run")
+    assert Session.objects.get().title == "changed"
+    assert "not empty" in _run(_asked("backup.restore", name="mine")).error
+    done = _run(_asked("backup.restore", name="mine", replace=True))
+    assert (done.state, done.result["status"]) == ("succeeded", "completed")
+    restore = Restore.objects.get(pk=done.result["restore"])
+    assert (restore.requested_by, restore.row_count) == ("key: ada", done.result["rows"])
+    assert Session.objects.get().title == "A parcel is late"
+    assert AuditEntry.objects.get(action="restore.create").actor == "ada"
+
+
+def test_a_restore_is_never_tried_again_by_itself():
+    make_session(title="A parcel is late")
+    _run(_asked("backup.make", name="mine"))
+    job = _asked("backup.restore", name="mine", replace=True)
+    # A worker took it and died.
+    Job.objects.filter(pk=job.pk).update(state="running", attempts=1, fence=1, due_at=NOW)
+    assert _run(job, NOW + timedelta(hours=1)).state == "parked"
+    job_retry(job=job, caller=ADA, now=NOW)
+    assert (_run(job).state, job.error) == ("failed", "JobFailed: A restore is not tried again; ask for a new one.")
+    assert not Restore.objects.exists()
 
 
 @pytest.mark.parametrize("seconds", [0, 3600])

@@ -2,14 +2,17 @@
 
 import json
 import re
+import sqlite3
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from backups_app.archive.signatures import new_signing_key
-from backups_app.models import Backup
+from backups_app.models import Backup, Restore
 from backups_app.services.backups.folders import archive_names
+from sessions_app.models import Session
+from tests import factories
 from tests.backups_app.stores import counts, fill_store
 from tests.factories import make_backup
 
@@ -110,3 +113,67 @@ def test_a_folder_that_cannot_be_written_fails_with_its_cause(settings, tmp_path
     with pytest.raises(CommandError, match="Not a directory"):
         _backup("create")
     assert re.search("failed .*Not a directory", _backup("list"))
+
+
+def test_a_restore_says_what_it_would_do_and_then_does_it():
+    factories.make_session(title="A parcel is late")
+    _backup("create", "mine")
+    Session.objects.all().delete()
+    factories.make_session(title="came later")
+    said = _backup("restore", "mine")
+    assert re.search(r"^sessions_app.session +1 +1$", said, re.MULTILINE)
+    assert "auth.permission" not in said
+    assert said.endswith("Nothing was written. Say --replace --yes to do it.\n")
+    with pytest.raises(CommandError, match=r"not empty: .*Say that it is to be replaced"):
+        _backup("restore", "mine", "--yes")
+    assert Session.objects.get().title == "came later"
+    said = _backup("restore", "mine", "--replace", "--yes")
+    assert "each table compared with the archive" in said
+    assert Session.objects.get().title == "A parcel is late"
+    assert list(Restore.objects.order_by("id").values_list("status", flat=True)) == ["dry_run", "failed", "completed"]
+
+
+def test_machines_read_of_a_restore_what_was_done():
+    _backup("create", "mine")
+    looked = _told("restore", "mine")
+    assert (looked["status"], looked["target"], looked["report"]["checks"]["signature"]) == (
+        "dry_run", "this store", "good",
+    )  # fmt: skip
+    assert _told("restore", "mine", "--replace", "--yes")["status"] == "completed"
+
+
+def test_an_archive_from_elsewhere_goes_into_another_database(backup_dir, tmp_path):
+    factories.make_session(title="A parcel is late")
+    _backup("create", "mine")
+    brought = tmp_path / "brought" / "mine"
+    brought.parent.mkdir()
+    (backup_dir / "mine").rename(brought)
+    address = f"sqlite:///{tmp_path}/other.sqlite3"
+    said = _backup("restore", str(brought), "--to", address)
+    assert "Nothing is in" in said
+    assert not (tmp_path / "other.sqlite3").exists() or not (tmp_path / "other.sqlite3").stat().st_size
+    assert address.split("///")[1] in _backup("restore", str(brought), "--to", address, "--yes")
+    with sqlite3.connect(tmp_path / "other.sqlite3") as other:
+        assert other.execute("SELECT title FROM sessions_app_session").fetchall() == [("A parcel is late",)]
+
+
+def test_what_is_no_archive_or_no_database_is_told(tmp_path):
+    _backup("create", "mine")
+    with pytest.raises(CommandError, match="there is no such folder"):
+        _backup("restore", str(tmp_path / "nothing"))
+    with pytest.raises(CommandError, match=r"manifest\.json"):
+        _backup("restore", str(tmp_path))
+    with pytest.raises(CommandError, match="address begins with one of"):
+        _backup("restore", "mine", "--to", "ftp://somewhere")
+    with pytest.raises(CommandError, match="There is no backup named"):
+        _backup("restore", "other")
+
+
+def test_a_damaged_archive_is_not_restored(backup_dir):
+    factories.make_session(title="A parcel is late")
+    _backup("create", "mine")
+    path = next((backup_dir / "mine" / "tables").rglob("*session/*.zst"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CommandError, match=str(path.relative_to(backup_dir / "mine"))):
+        _backup("restore", "mine", "--replace", "--yes")
+    assert Session.objects.get().title == "A parcel is late"

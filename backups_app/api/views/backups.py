@@ -15,7 +15,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backups_app.api.filters import BackupFilterSet, RestoreFilterSet
-from backups_app.api.serializers import AskedJobSerializer, BackupSerializer, NewBackupSerializer, RestoreRunSerializer
+from backups_app.api.serializers import (
+    AskedJobSerializer,
+    BackupSerializer,
+    NewBackupSerializer,
+    RestoreAskedSerializer,
+    RestoreRunSerializer,
+)
 from backups_app.models import Backup, Restore
 from backups_app.models.backups import NAME_PATTERN, sees_whole_store
 from backups_app.services.backups import backup_delete, backup_hand_out
@@ -76,6 +82,19 @@ class BackupViewSet(ListMixin, RetrieveMixin, DestroyMixin, WholeStoreViewSet):
     def verify(self, request: Request, name: str) -> Response:
         """Ask to have it read back in full; the job's result says whether it is good, and where it is not."""
         return self.asked("backup.verify", name=self.get_object().name)
+
+    @extend_schema(request=RestoreAskedSerializer, responses=_JOB)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, name: str) -> Response:
+        """Ask to make the store what the backup holds, or with `dry_run` only to look at what that would do.
+
+        The job's result names the restore, whose report is at /api/restores/. All of the store comes back: also keys
+        and logins are those of the backup then.
+        """
+        backup = self.get_object()
+        stated = RestoreAskedSerializer(data=request.data)
+        stated.is_valid(raise_exception=True)
+        return self.asked("backup.restore", name=backup.name, **stated.validated_data)
 
     @extend_schema(responses={(200, TAR): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get", "head"])

@@ -1,8 +1,9 @@
-"""`manage.py backup create|list|verify|prune|delete`: archives of the whole store, from the command line."""
+"""`manage.py backup create|list|verify|restore|prune|delete`: archives of the whole store, from the command line."""
 
 import json
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -13,9 +14,16 @@ from rich.filesize import decimal
 
 from backups_app.archive import ArchiveRefused
 from backups_app.management.progress import progress_shown
+from backups_app.management.restores import has_been, would_be
 from backups_app.models import Backup
 from backups_app.selectors import backup_standing
-from backups_app.services.backups import backup_create, backup_delete, backup_verify, backups_prune
+from backups_app.services.backups import (
+    backup_create,
+    backup_delete,
+    backup_restore,
+    backup_verify,
+    backups_prune,
+)
 from config.shared.callers import Caller
 from config.shared.errors import LedgerError
 
@@ -24,9 +32,9 @@ Options = dict[str, Any]
 
 
 class Command(BaseCommand):
-    """Makes, lists, verifies, prunes and deletes backups. The exit code is 0 only when all of it worked."""
+    """Makes, lists, verifies, restores, prunes and deletes backups. The exit code is 0 only when all of it worked."""
 
-    help = "Make, list, verify, prune and delete backups of the whole store."
+    help = "Make, list, verify, restore, prune and delete backups of the whole store."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the actions."""
@@ -35,13 +43,17 @@ class Command(BaseCommand):
         create.add_argument("name", nargs="?", help="a name of a-z, 0-9, dot, dash, underscore (default: the time)")
         listing = actions.add_parser("list", help="list the backups, the newest first")
         verify = actions.add_parser("verify", help="read a backup back in full")
+        restore = actions.add_parser("restore", help="make a store what a backup holds")
+        restore.add_argument("name", help="the name of a backup, or the folder of an archive from elsewhere")
+        restore.add_argument("--replace", action="store_true", help="what is in the store now is lost")
+        restore.add_argument("--to", metavar="URL", default="", help="another database, as DATABASE_URL has it")
         prune = actions.add_parser("prune", help="remove old backups until MAX_BACKUPS are left")
         delete = actions.add_parser("delete", help="remove a backup")
         for action in (verify, delete):
             action.add_argument("name", help="the name, as `list` shows it")
-        for action in (prune, delete):
+        for action in (restore, prune, delete):
             action.add_argument("--yes", action="store_true", help="do it; without this it is only told")
-        for action in (create, listing, verify, prune, delete):
+        for action in (create, listing, verify, restore, prune, delete):
             action.add_argument("--json", action="store_true", help="print a machine-readable result")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -82,6 +94,17 @@ class Command(BaseCommand):
         if not report.good:
             raise CommandError(f"Backup {report.name} is damaged: {report.file}: {report.reason}.")
 
+    def _restore(self, options: Options, now: datetime) -> None:
+        source, dry_run = _source(options["name"]), not options["yes"]
+        asked = {"replace": options["replace"], "dry_run": dry_run, "target_url": options["to"]}
+        with progress_shown("Looking" if dry_run else "Restoring", quiet=options["json"]) as check:
+            restore = backup_restore(
+                source=source, **asked, requested_by=CALLER.name, caller=CALLER, now=now, check=check
+            )
+        told = {"restore": restore.pk, "status": restore.status, "target": restore.target, "rows": restore.row_count,
+                "report": restore.report}  # fmt: skip
+        self._tell(options, told, would_be(restore) if dry_run else has_been(restore))
+
     def _prune(self, options: Options, now: datetime) -> None:
         names = backups_prune(keep=settings.MAX_BACKUPS, now=now, caller=CALLER, dry_run=not options["yes"])
         done = "Removed" if options["yes"] else "Would remove"
@@ -118,6 +141,12 @@ def _line(backup: Backup) -> str:
     size = (f"{decimal(backup.size_bytes):>9}", f"{backup.row_count:>12,} rows") if backup.row_count else ()
     columns = (f"{backup.name:<24}", f"{backup.status:<8}", f"{backup.started_at:%Y-%m-%d %H:%M} UTC", *size, *marks)
     return "  ".join((*columns, backup.failure)).rstrip()
+
+
+def _source(name: str) -> Backup | Path:
+    """Return the backup of this name, or the folder that it is."""
+    folder = Path(name)
+    return folder.resolve() if "/" in name or folder.is_dir() else _named(name)
 
 
 def _standing(now: datetime) -> str:
