@@ -169,6 +169,25 @@ def test_what_is_no_archive_or_no_database_is_told(tmp_path):
         _backup("restore", "other")
 
 
+def test_a_scan_takes_in_what_is_in_the_folder(backup_dir):
+    assert "There is no archive in" in _scanned_empty(backup_dir)
+    for name in ("a", "b"):
+        _backup("create", name)
+    Backup.objects.filter(name="a").delete()
+    assert [(each["name"], each["standing"]) for each in _told("scan")] == [("a", "added"), ("b", "known")]
+    assert Backup.objects.verified().count() == 2
+    (backup_dir / "b").rename(backup_dir.parent / "b")
+    with pytest.raises(CommandError, match="Not as they should be: b"):
+        _backup("scan")
+
+
+def _scanned_empty(backup_dir) -> str:
+    with pytest.raises(CommandError, match="folder of archives is not there"):
+        _backup("scan")
+    backup_dir.mkdir()
+    return _backup("scan")
+
+
 def test_a_damaged_archive_is_not_restored(backup_dir):
     factories.make_session(title="A parcel is late")
     _backup("create", "mine")

@@ -31,7 +31,7 @@ def installed(tmp_path_factory):
 def test_from_outside_lines_go_to_one_stream_and_the_result_to_the_other(installed):
     done = manage(installed, "backup", "create", "plain")
     assert (done.returncode, done.stdout.splitlines()[0][:34]) == (0, "Backup plain is made and verified:")
-    assert done.stderr == "Backing up: 100 % (written)\n"
+    assert done.stderr == "Backing up: 100 % (written)\nBacking up: 100 % (read back)\n"
     done = manage(installed, "backup", "create", "json", "--json")
     assert (done.returncode, json.loads(done.stdout)["name"], done.stderr) == (0, "json", "")
     assert manage(installed, "backup", "verify", "nothing").returncode == 1

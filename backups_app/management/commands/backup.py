@@ -1,4 +1,4 @@
-"""`manage.py backup create|list|verify|restore|prune|delete`: archives of the whole store, from the command line."""
+"""`manage.py backup create|list|verify|restore|prune|scan|delete`: archives of the whole store by command."""
 
 import json
 from argparse import ArgumentParser
@@ -23,11 +23,15 @@ from backups_app.services.backups import (
     backup_restore,
     backup_verify,
     backups_prune,
+    backups_scan,
 )
+from backups_app.services.backups.catalogue import Standing
 from config.shared.callers import Caller
 from config.shared.errors import LedgerError
 
 CALLER = Caller("system", "manage.py backup", "admin", project_ids=None, project_id=None)
+# A foreign archive is none of ours, which is no fault.
+FAULTS = (Standing.DAMAGED, Standing.EXCHANGED, Standing.GONE)
 Options = dict[str, Any]
 
 
@@ -48,12 +52,13 @@ class Command(BaseCommand):
         restore.add_argument("--replace", action="store_true", help="what is in the store now is lost")
         restore.add_argument("--to", metavar="URL", default="", help="another database, as DATABASE_URL has it")
         prune = actions.add_parser("prune", help="remove old backups until MAX_BACKUPS are left")
+        scan = actions.add_parser("scan", help="look through BACKUP_DIR, and list archives that are not known yet")
         delete = actions.add_parser("delete", help="remove a backup")
         for action in (verify, delete):
             action.add_argument("name", help="the name, as `list` shows it")
         for action in (restore, prune, delete):
             action.add_argument("--yes", action="store_true", help="do it; without this it is only told")
-        for action in (create, listing, verify, restore, prune, delete):
+        for action in (create, listing, verify, restore, prune, scan, delete):
             action.add_argument("--json", action="store_true", help="print a machine-readable result")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -110,6 +115,15 @@ class Command(BaseCommand):
         done = "Removed" if options["yes"] else "Would remove"
         text = f"{done}: {', '.join(names)}." if names else "Nothing is too much."
         self._tell(options, {"removed" if options["yes"] else "would_remove": names}, text + _say_yes(options, names))
+
+    def _scan(self, options: Options, now: datetime) -> None:
+        with progress_shown("Reading", quiet=options["json"]) as check:
+            found = backups_scan(now=now, check=check)
+        told = [{"name": each.name, "standing": str(each.standing), "reason": each.reason} for each in found]
+        lines = [f"{each.name:<24}  {each.standing:<9}  {each.reason}".rstrip() for each in found]
+        self._tell(options, told, "\n".join(lines) or f"There is no archive in {settings.BACKUP_DIR}.")
+        if bad := [each.name for each in found if each.standing in FAULTS]:
+            raise CommandError(f"Not as they should be: {', '.join(bad)}.")
 
     def _delete(self, options: Options, now: datetime) -> None:
         backup = _named(options["name"])

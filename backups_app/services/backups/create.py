@@ -111,6 +111,7 @@ def _made(backup: Backup, partial: Path, check: Check) -> Archive:
     archive = archive_open(partial, trusted=trusted, identities=identities, name=backup.name)
     reading = Progress(check, manifest.stored_bytes)
     archive.check_stored(lambda done: reading.add(done, "reading back"))
+    reading.tell("read back")
     return archive
 
 
