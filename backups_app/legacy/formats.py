@@ -4,6 +4,8 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from backups_app.legacy.agent_flow.store import AgentFlow
+from backups_app.legacy.agent_flow.survey import looks_like_agent_flow
 from backups_app.legacy.blueplan.sources import looks_like_blueplan
 from backups_app.legacy.blueplan.store import SCHEMES as REDIS_SCHEMES
 from backups_app.legacy.blueplan.store import BluePlan
@@ -39,6 +41,7 @@ class Format(NamedTuple):
 FORMATS = {
     "history_backups": Format(looks_like_history_backups, HistoryBackups),
     "history_store": Format(looks_like_history_store, HistoryStore),
+    "agent_flow": Format(looks_like_agent_flow, AgentFlow),
     "session_payloads": Format(looks_like_session_payloads, SessionPayloads),
     "mysql_chat": Format(looks_like_mysql_chat, MySQLChat, MYSQL_SCHEMES),
     "blueplan": Format(looks_like_blueplan, BluePlan, REDIS_SCHEMES),

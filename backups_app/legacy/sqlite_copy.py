@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,14 @@ _SIDECARS = ("-wal", "-journal")
 _WAIT_STEP = 0.05
 _COPIES_AT_MOST = 5
 _PROGRESS_STEPS = 10_000
-_FETCH_ROWS = 500
+# Before any number that a row has, and what the number is called.
+_BEFORE_ALL = -1e19
+_NUMBER_NAMES = ("rowid", "_rowid_", "oid")
 _CHECKED_BYTES_PER_SECOND = 20_000_000
 # Check constraints are run by quick_check; ours is only to see whether the pages are whole.
 _PRAGMAS = ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "mmap_size=0", "ignore_check_constraints=ON")
+# Names and messages of a damaged file need not be UTF-8, and Python reads them as that.
+_FAULTS = (sqlite3.Error, UnicodeError)
 _COMPUTED = (2, 3)
 _ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ)
 
@@ -44,24 +48,26 @@ class SQLiteCopy:
         """Check the pages, see which tables there are, and then forbid everything but reading them."""
         connection = self._connection
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.document_bytes)
         connection.set_progress_handler(self._is_late, _PROGRESS_STEPS)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
         tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
-        self._refuse_computed_columns(name for name, _sql in tables)
+        plain = {name for name, sql in tables if not _is_virtual(sql)}
+        self._columns = {name: self._stored_columns(name) for name in plain}
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict is None or verdict[0] != "ok":
             raise Unreadable(f"the database is damaged: {verdict[0] if verdict else 'no answer'}")
-        self.tables = {name for name, sql in tables if name in expected and not _is_virtual(sql)}
+        # The check reads long values too, and would fail at the limit.
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.line_bytes)
+        self.tables = plain & expected
         connection.set_authorizer(self._authorize)
 
-    def _refuse_computed_columns(self, tables: Iterable[str]) -> None:
-        """A column that is computed when it is read can keep the processor busy past any clock of ours."""
-        for name in tables:
-            columns = self._connection.execute("SELECT hidden FROM pragma_table_xinfo(?)", (name,)).fetchall()
-            if any(hidden in _COMPUTED for (hidden,) in columns):
-                raise Unreadable(f"table {name} has computed columns; such a database is not read")
+    def _stored_columns(self, table: str) -> set[str]:
+        """The columns of a table. One that is computed when read can keep the processor busy past any clock of ours."""
+        columns = self._connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,)).fetchall()
+        if any(hidden in _COMPUTED for _name, hidden in columns):
+            raise Unreadable(f"table {table} has computed columns; such a database is not read")
+        return {name.lower() for name, _hidden in columns}
 
     def _authorize(self, action: int, first: str | None, *rest: str | None) -> int:
         """Only SELECT, and only of columns of the expected tables."""
@@ -81,29 +87,80 @@ class SQLiteCopy:
         """
         if table not in self.tables:
             return
-        self._restart_clock()
         try:
-            with closing(self._connection.execute(f'SELECT * FROM "{table}"')) as cursor:  # noqa: S608 - an expected name
-                names = [column[0] for column in cursor.description]
-                while found := cursor.fetchmany(_FETCH_ROWS):
-                    yield from (dict(zip(names, row, strict=True)) for row in found)
-                    self._restart_clock()
-        except sqlite3.Error as error:
+            for names, row in self._stepped(f'SELECT * FROM "{table}"'):  # noqa: S608 - an expected name
+                yield dict(zip(names, row, strict=True))
+        except _FAULTS as error:
             raise Unreadable(f"table {table}: {error}") from error
+
+    def numbered_rows(self, table: str) -> Iterator[tuple[int, Row | None]]:
+        """The rows of an expected table, each with its number; None in place of one with a value over the limit.
+
+        Raises `Unreadable` as `rows` does, and for a table whose rows have no numbers.
+        """
+        if table not in self.tables:
+            return
+        number = self._number_of(table)
+        last: float = _BEFORE_ALL
+        query = f'SELECT {number}, * FROM "{table}" WHERE {number} > ? ORDER BY {number}'  # noqa: S608 - as above
+        while True:
+            try:
+                for names, row in self._stepped(query, last):
+                    last = row[0]
+                    yield row[0], dict(zip(names[1:], row[1:], strict=True))
+                return
+            except sqlite3.DataError:
+                # A value ahead is over the limit: the next row is read by itself, and the reading goes on behind it.
+                found = self._number_after(table, last)
+                yield found, self.numbered_row(table, found)
+                last = found
+            except _FAULTS as error:
+                raise Unreadable(f"table {table}: {error}") from error
+
+    def numbered_row(self, table: str, number: int) -> Row | None:
+        """The row of this number, which `numbered_rows` gave; None where a value is over the limit."""
+        query = f'SELECT * FROM "{table}" WHERE {self._number_of(table)} = ?'  # noqa: S608 - as above
+        try:
+            return next((dict(zip(names, row, strict=True)) for names, row in self._stepped(query, number)), None)
+        except sqlite3.DataError:
+            return None
+        except _FAULTS as error:
+            raise Unreadable(f"table {table}: {error}") from error
+
+    def _number_after(self, table: str, last: float) -> int:
+        number = self._number_of(table)
+        query = f'SELECT {number} FROM "{table}" WHERE {number} > ? ORDER BY {number}'  # noqa: S608 - as above
+        try:
+            for _names, row in self._stepped(query, last):
+                return int(row[0])
+        except _FAULTS as error:
+            raise Unreadable(f"table {table}: {error}") from error
+        raise Unreadable(f"table {table}: its rows cannot be told apart")
+
+    def _number_of(self, table: str) -> str:
+        """What the number of a row is called: a column of that name would hide it."""
+        for name in _NUMBER_NAMES:
+            if name not in self._columns[table]:
+                return name
+        raise Unreadable(f"table {table}: its rows have no numbers")
+
+    def _stepped(self, query: str, *values: Any) -> Iterator[tuple[list[str], tuple[Any, ...]]]:
+        """Names and values of the rows of a query, one row at a time in memory; each has its own time."""
+        self._restart_clock()
+        with closing(self._connection.execute(query, values)) as cursor:
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                yield names, row
+                self._restart_clock()
 
     def row(self, table: str, column: str, value: str) -> Row | None:
         """The row of an expected table whose column has this value; None where there is none, or no such table."""
         if table not in self.tables:
             return None
-        self._restart_clock()
+        query = f'SELECT * FROM "{table}" WHERE "{column}" IS ?'  # noqa: S608 - as above
         try:
-            cursor = self._connection.execute(f'SELECT * FROM "{table}" WHERE "{column}" IS ?', (value,))  # noqa: S608 - as above
-            with closing(cursor):
-                found = cursor.fetchone()
-                return (
-                    None if found is None else dict(zip([name[0] for name in cursor.description], found, strict=True))
-                )
-        except sqlite3.Error as error:
+            return next((dict(zip(names, row, strict=True)) for names, row in self._stepped(query, value)), None)
+        except _FAULTS as error:
             raise Unreadable(f"table {table}: {error}") from error
 
 
@@ -124,7 +181,7 @@ def open_copy(path: Path, expected: Sequence[str], limits: Limits) -> Iterator[S
         try:
             with closing(_connect(copy)) as connection:
                 yield SQLiteCopy(connection, expected, limits, copy.stat().st_size)
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise Unreadable(f"not a readable SQLite database: {error}") from error
 
 

@@ -148,12 +148,53 @@ class LegacyConfig(Struct):
     secrets: dict[str, str] = field(default_factory=dict)
     updated_at: datetime | None = None
     repaired: bool = False
+    description: str = ""
 
     def __repr__(self) -> str:
         return f"LegacyConfig({self.key!r})"
 
 
-LegacyItem = LegacySession | LegacyRecord | LegacyWorkflow | LegacyConfig
+class LegacyUser(Struct):
+    """One end user of the agents. `api_keys` are the secrets by provider; preferences have masks in their place.
+
+    `brought_in` is what the source knows besides: its own counts in `usage_stats`, and what was found of odd columns.
+    """
+
+    user_id: str
+    place: Place
+    preferences: dict[str, Any] = field(default_factory=dict)
+    api_keys: dict[str, str] = field(default_factory=dict)
+    brought_in: dict[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    repaired: bool = False
+    size: int = 0
+
+    def __repr__(self) -> str:
+        return f"LegacyUser({self.user_id!r})"
+
+
+class LegacyKnowledge(Struct):
+    """One place that agents draw knowledge from. `deleted_at` is set for one that the store marks as deleted.
+
+    `alike_before` is how many of the same name, path, type and time of creation come before it in the same database.
+    """
+
+    source_name: str
+    source_path: str
+    source_type: str
+    place: Place
+    status: str = "active"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    deleted_at: datetime | None = None
+    alike_before: int = 0
+    repaired: bool = False
+    size: int = 0
+
+
+LegacyItem = LegacySession | LegacyRecord | LegacyWorkflow | LegacyConfig | LegacyUser | LegacyKnowledge
 
 
 def raw_text(raw: bytes | str) -> str:

@@ -128,10 +128,10 @@ class UserConfigAdmin(LedgerModelAdmin):
     search_help_text = _("Beginning of a user id")
     autocomplete_fields = ("project",)
     identity_fields = ("project", "user_id")
-    readonly_fields = ("shown_keys", "version", "created_at", "updated_at")
-    masked_fields = ("preferences",)
+    readonly_fields = ("shown_keys", "brought_in", "version", "created_at", "updated_at")
+    masked_fields = ("preferences", "brought_in")
     fieldsets = (
-        (None, {"fields": ("project", "user_id", "preferences", "shown_keys", "seen_version")}),
+        (None, {"fields": ("project", "user_id", "preferences", "shown_keys", "brought_in", "seen_version")}),
         (_("Times"), {"fields": ("created_at", "updated_at", "version")}),
     )
 

@@ -83,11 +83,16 @@ class SystemConfig(models.Model):
 
 
 class UserConfig(models.Model):
-    """One row is one end user of the agents: preferences, and the provider keys that hang on it."""
+    """One row is one end user of the agents: preferences, and the provider keys that hang on it.
+
+    `brought_in` is what an older system knew of the user: its own counts under `usage_stats`, which are in no record,
+    and under `as_found` what could not be taken as it stood.
+    """
 
     project = models.ForeignKey(Project, models.PROTECT, verbose_name=_("project"), db_index=False)
     user_id = IdField(_("user id"))
     preferences = JSONTextField(_("preferences"), default=dict)
+    brought_in = JSONTextField(_("brought in"), default=dict, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
     version = models.PositiveIntegerField(_("version"), default=1)

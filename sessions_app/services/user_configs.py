@@ -38,16 +38,20 @@ def user_config_save(
     now: datetime,
     caller: Caller,
     expected_version: int | None = None,
+    brought: Mapping[str, Any] | None = None,
 ) -> tuple[UserConfig, bool]:
     """Create or change one user's configuration; return it and whether it is new.
 
     Preferences are replaced, or with `merge` merged (RFC 7396); None leaves them. `api_keys` are set by provider; a
-    provider with None loses its key, one that is not named keeps it. Raises InvalidInput, StaleVersion.
+    provider with None loses its key, one that is not named keeps it. `brought` is what only an import states:
+    `brought_in`, `created_at`, `updated_at`. Raises InvalidInput, StaleVersion.
     """
     for _attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
-                row, created = _save(project_id, user_id, preferences, merge, now, caller, expected_version)
+                row, created = _save(
+                    project_id, user_id, preferences, merge, now, caller, expected_version, brought or {}
+                )
                 for provider, secret in (api_keys or {}).items():
                     if secret is None:
                         provider_key_delete(user_config=row, provider=provider, now=now, caller=caller)
@@ -68,6 +72,7 @@ def _save(  # noqa: PLR0917 - the parts of one call of user_config_save
     now: datetime,
     caller: Caller,
     expected: int | None,
+    brought: Mapping[str, Any],
 ) -> tuple[UserConfig, bool]:
     row = UserConfig.objects.select_for_update().filter(project_id=project_id, user_id=user_id).first()
     version_check(current=row.version if row else None, expected=expected)
@@ -77,6 +82,8 @@ def _save(  # noqa: PLR0917 - the parts of one call of user_config_save
         row.preferences = merge_patch(row.preferences, preferences) if merge else dict(preferences)
     row.version += 1
     row.updated_at = now
+    for name, value in brought.items():
+        setattr(row, name, value)
     row.save(force_insert=created, force_update=not created)
     # Preferences are contents: the audit tells which were written, not what they say.
     changes = {"preferences": sorted(preferences)} if preferences is not None else {}

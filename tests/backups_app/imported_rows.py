@@ -5,16 +5,33 @@ import json
 from typing import Any
 
 from backups_app.models import ImportFinding, ImportOrigin, ImportRun
-from history_app.models import ErrorRecord, LLMCall, Message, Metric, Task, TokenUsage, ToolCall
-from sessions_app.models import Session, SessionActivity, SessionState, SystemConfig, Workflow, WorkflowRun
+from history_app.models import ErrorRecord, LLMCall, Message, Metric, Subtask, Task, TokenUsage, ToolCall
+from sessions_app.models import (
+    KnowledgeSource,
+    ProviderKey,
+    Session,
+    SessionActivity,
+    SessionState,
+    SystemConfig,
+    UserConfig,
+    Workflow,
+    WorkflowRun,
+)
 
 FACTS = (Message, ToolCall, LLMCall, TokenUsage, ErrorRecord, Metric, Task)
 _WAYS = {
-    **dict.fromkeys((Session, Workflow, WorkflowRun, SystemConfig, *FACTS), "project"),
+    **dict.fromkeys((Session, Workflow, WorkflowRun, SystemConfig, UserConfig, KnowledgeSource, *FACTS), "project"),
     **dict.fromkeys((SessionActivity, SessionState), "session__project"),
     **dict.fromkeys((ImportFinding, ImportOrigin), "run__project"),
+    Subtask: "task__project",
+    ProviderKey: "user_config__project",
 }
-_NATURAL = {"session": "session__session_id", "workflow": "workflow__workflow_id", "task": "task__record_id"}
+_NATURAL = {
+    "session": "session__session_id",
+    "workflow": "workflow__workflow_id",
+    "task": "task__record_id",
+    "user_config": "user_config__user_id",
+}
 # Numbers that the database gives out, and what is sealed anew every time.
 _OWN = {"id", "project", "run", "sealed", "sealed_secrets", "revision"}
 

@@ -72,11 +72,11 @@ def _sort(file: FoundFile, root: Path, found: Survey) -> None:
         found.configs.append((file, "/".join(parts[1:])))
     elif room in ("", "sessions", "databases") and name.endswith(DATABASE_ENDINGS):
         found.databases.append(file)
-    elif not _is_sidecar(file):
+    elif not is_sidecar(file):
         found.skipped.append(_skip(file.name, *_why(room, name)))
 
 
-def _is_sidecar(file: FoundFile) -> bool:
+def is_sidecar(file: FoundFile) -> bool:
     """Whether the file belongs to a database beside it (and is read together with it)."""
     for ending in SIDECAR_ENDINGS:
         owner = file.path.with_name(file.path.name.removesuffix(ending))

@@ -134,7 +134,7 @@ class Tables:
             if type(key) is not str or not 0 < len(key) <= NAME_LENGTH:
                 self._report(Level.REJECTED, "bad_key", place, "a configuration without a usable key", None)
                 continue
-            value, secrets = split_secrets(_typed(row.get("value"), self._reading.limits.depth), key)
+            value, secrets = split_secrets(typed(row.get("value"), self._reading.limits.depth), key)
             updated = time_read(row.get("updated_at"), self._reading.zone)
             yield LegacyConfig(key, _text(row.get("config_type"))[:100], value, place, secrets, updated)
 
@@ -218,7 +218,7 @@ def _text(value: Any) -> str:
     return value if type(value) is str else "" if value is None else str(value)
 
 
-def _typed(value: Any, depth: int) -> Any:
+def typed(value: Any, depth: int) -> Any:
     """A JSON document in a text column as what it is; what would be written otherwise stays text."""
     if type(value) is not str:
         return value

@@ -3,11 +3,21 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from backups_app.legacy.types import LegacyConfig, LegacyItem, LegacyRecord, LegacySession, LegacyWorkflow
+from backups_app.legacy.types import (
+    LegacyConfig,
+    LegacyItem,
+    LegacyKnowledge,
+    LegacyRecord,
+    LegacySession,
+    LegacyUser,
+    LegacyWorkflow,
+)
 from backups_app.services.legacy_import.items import ImportContext
+from backups_app.services.legacy_import.knowledge import KnowledgeImport
 from backups_app.services.legacy_import.records import RecordImport
 from backups_app.services.legacy_import.sessions import SessionImport
 from backups_app.services.legacy_import.settings import ConfigImport, WorkflowImport
+from backups_app.services.legacy_import.users import UserImport
 
 
 class Part(Protocol):
@@ -27,6 +37,8 @@ class Part(Protocol):
 PARTS: dict[type[Any], Callable[[ImportContext], Part]] = {
     LegacyConfig: ConfigImport,
     LegacyWorkflow: WorkflowImport,
+    LegacyUser: UserImport,
+    LegacyKnowledge: KnowledgeImport,
     LegacySession: SessionImport,
     LegacyRecord: RecordImport,
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from queue import Full, Queue
 from threading import Event, Thread
 
-from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession
+from backups_app.legacy.types import Finding, LegacyItem
 
 Entry = LegacyItem | Finding
 BATCH_ENTRIES = 250
@@ -91,6 +91,4 @@ class ReadAhead:
 
 def size_of(entry: Entry) -> int:
     """How many bytes an entry took in the source, as far as that is known."""
-    if isinstance(entry, LegacyRecord | LegacySession):
-        return entry.size
-    return len(entry.raw or "") if isinstance(entry, Finding) else 0
+    return len(entry.raw or "") if isinstance(entry, Finding) else getattr(entry, "size", 0)

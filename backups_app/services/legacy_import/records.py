@@ -14,6 +14,7 @@ from sessions_app.services.drafts import SessionDraft
 from sessions_app.services.session_batches import PLACEHOLDER, sessions_write
 
 PLACEHOLDER_KIND = "placeholder_session"
+STEP_KIND = "subtask"
 RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
 
 
@@ -29,13 +30,15 @@ class RecordImport:
         """Take one record on."""
         context = self._context
         context.report.kinds[record.kind].read += 1
+        if steps := _steps(record):
+            context.report.kinds[STEP_KIND].read += steps
         if record.repeated:
-            context.settle(record.kind, "same", repaired=record.repaired)
+            self._count(record, "same")
             return
         try:
             draft = record_parse(_raw(record), now=context.now)
         except (InvalidInput, TooLarge) as error:
-            context.settle(record.kind, "rejected")
+            self._count(record, "rejected")
             context.refuse(record.kind, record.place, str(error), _raw(record))
             return
         self._records.append(record)
@@ -55,7 +58,7 @@ class RecordImport:
 
     def _settle(self, record: LegacyRecord, outcome: Outcome, sessions: dict[str, int]) -> None:
         context, report, result = self._context, self._context.report, RESULTS[outcome.kind.value]
-        context.settle(record.kind, result, repaired=record.repaired)
+        self._count(record, result)
         if result in ("new", "same"):
             report.sums.add(record)
             if result == "new":
@@ -65,6 +68,12 @@ class RecordImport:
         detail = f"{outcome.pointer}: {outcome.reason}"
         tell = context.contradict if result == "conflicting" else context.refuse
         tell(record.kind, record.place, detail, _raw(record))
+
+    def _count(self, record: LegacyRecord, result: str) -> None:
+        """Count what became of a record; the steps of a task share its lot."""
+        self._context.settle(record.kind, result, repaired=record.repaired and result != "rejected")
+        for _step in range(_steps(record)):
+            self._context.settle(STEP_KIND, result)
 
     def _ensure_sessions(self, drafts: list[Draft]) -> None:
         """Make placeholders for sessions that no file and no table tells of; a later import may fill them."""
@@ -89,6 +98,11 @@ class RecordImport:
         counts.read += made + found
         counts.new += made
         counts.same += found
+
+
+def _steps(record: LegacyRecord) -> int:
+    """How many subtasks come along with a record."""
+    return len(record.fields.get("subtasks") or ()) if record.kind == "task" else 0
 
 
 def _placeholder(session_id: str, begun: datetime) -> SessionDraft:

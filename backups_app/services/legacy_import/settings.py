@@ -6,7 +6,7 @@ from backups_app.legacy.types import LegacyConfig, LegacyWorkflow
 from backups_app.services.legacy_import.items import ImportContext
 from sessions_app.models import SystemConfig, Workflow
 from sessions_app.services.config_secrets import secrets_taken_out
-from sessions_app.services.configs import DEFAULTS, config_set
+from sessions_app.services.configs import DEFAULTS, config_set, value_type_of
 from sessions_app.services.workflows import workflow_save
 
 WORKFLOW_SECTION = "workflows"
@@ -58,7 +58,7 @@ def config_import(*, config: LegacyConfig, context: ImportContext) -> None:
     context.report.kinds["config"].read += 1
     stored = SystemConfig.objects.filter(project_id=context.project_id, key=config.key).first()
     if stored is None or _is_untouched_default(stored):
-        _set(config.key, config.section, config.value, config.secrets, context)
+        _set(config.key, config.section, config.value, config.secrets, context, config.description)
         context.brought("config", config.key, config.place)
         result = "new"
     elif _is_same(stored, config):
@@ -74,12 +74,17 @@ def _is_untouched_default(stored: SystemConfig) -> bool:
     return stored.version == 1 and stored.section == "" and stored.key in _DEFAULT_KEYS
 
 
-def _set(key: str, section: str, value: Any, secrets: dict[str, str], context: ImportContext) -> None:
+def _set(  # noqa: PLR0917 - the parts of one setting
+    key: str, section: str, value: Any, secrets: dict[str, str], context: ImportContext, description: str = ""
+) -> None:
     config_set(
         project_id=context.project_id,
         key=key,
         value=value,
+        # A default that gives way may have had another type.
+        value_type=value_type_of(value),
         section=section,
+        description=description or None,
         secrets=secrets,
         now=context.now,
         caller=context.caller,
@@ -88,7 +93,9 @@ def _set(key: str, section: str, value: Any, secrets: dict[str, str], context: I
 
 def _is_same(stored: SystemConfig, config: LegacyConfig) -> bool:
     masked, sealed = secrets_taken_out(config.key, config.value, dict(config.secrets), {})
-    return stored.value == masked and stored.section == config.section and stored.unseal() == sealed
+    # A store without sections says nothing of them.
+    sections = {stored.section, config.section} - {""}
+    return stored.value == masked and len(sections) <= 1 and stored.unseal() == sealed
 
 
 def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None:

@@ -85,11 +85,14 @@ class UserConfigDetailSerializer(UserConfigSerializer):
 
     @extend_schema_field({"type": "object", "additionalProperties": {}})
     def get_usage_stats(self, instance: UserConfig) -> dict[str, Any]:
-        """Return the sums over what was recorded for the user; the app above names the function that knows."""
+        """Return the sums over what was recorded for the user; the app above names the function that knows.
+
+        What an older system has counted itself stands beside them: it is in no record.
+        """
         stats: dict[str, Any] = import_string(settings.AGENTLEDGER_USAGE_STATS_FUNCTION)(
             instance.project_id, instance.user_id
         )
-        return stats
+        return {**stats, "brought_in": instance.brought_in.get("usage_stats", {})}
 
 
 class RevealSerializer(StrictInput):
