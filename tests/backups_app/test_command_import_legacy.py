@@ -100,5 +100,6 @@ def test_an_interrupted_import_is_resumed(project, store):
 
 
 def test_without_a_path_there_must_be_a_run(project):
-    with pytest.raises(CommandError, match="which store"):
-        run("--resume")
+    for arguments in (["--resume"], []):
+        with pytest.raises(CommandError, match="which store"):
+            run(*arguments)

@@ -16,6 +16,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from backups_app.legacy.formats import FORMATS
 from backups_app.legacy.locations import Location, location_of
+from backups_app.management.import_lines import report_lines, undo_lines
+from backups_app.services.import_undo import import_undo
 from backups_app.services.legacy_import import ImportReport, import_resume, store_import
 from backups_app.services.legacy_import.runner import AUTO
 from config.env import env
@@ -24,8 +26,7 @@ from config.shared.errors import LedgerError
 from sessions_app.models import Project
 from sessions_app.models.accounts import DEFAULT_PROJECT
 
-COLUMNS = ("read", "new", "same", "conflicting", "rejected", "repaired", "skipped")
-PRINTED_FINDINGS = 40
+PRINTED_OBSTACLES = 5
 OBJECTS_BEFORE_COLLECTION = 200_000
 LATEST = 0
 
@@ -51,6 +52,13 @@ class Command(BaseCommand):
             "--resume", nargs="?", type=int, const=LATEST, metavar="RUN",
             help="go on with an interrupted import: this run, or the newest of PATH",
         )  # fmt: skip
+        parser.add_argument(
+            "--undo",
+            type=int,
+            metavar="RUN",
+            help="take out what this run alone has brought; only says so without --yes",
+        )
+        parser.add_argument("--yes", action="store_true", help="really take it out")
         parser.add_argument("--json", action="store_true", help="print a machine-readable result")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,45 +66,47 @@ class Command(BaseCommand):
         project = Project.objects.filter(slug=options["project"]).first()
         if project is None:
             raise CommandError(f"There is no project {options['project']!r}.")
+        caller = Caller("system", "import_legacy", "admin", project_ids=None, project_id=project.pk)
+        given: dict[str, Any] = {"project_id": project.pk, "now": timezone.now(), "caller": caller}
         try:
-            report = self._import(project.pk, options)
+            if options["undo"] is not None:
+                self._undo(given, options)
+            else:
+                self._import(given, options)
         except LedgerError as error:
             raise CommandError(str(error)) from error
+
+    def _undo(self, given: dict[str, Any], options: dict[str, Any]) -> None:
+        report = import_undo(**given, run_id=options["undo"], dry_run=not options["yes"])
         if options["json"]:
             self.stdout.write(json.dumps(report.told(), ensure_ascii=False))
         else:
-            self._print(report, dry_run=options["dry_run"])
+            for line in undo_lines(report):
+                self.stdout.write(line)
+        if report.obstacles:
+            raise CommandError(f"Nothing was taken out. In the way: {'; '.join(report.obstacles[:PRINTED_OBSTACLES])}")
+
+    def _import(self, given: dict[str, Any], options: dict[str, Any]) -> None:
+        report = self._imported(given, options)
+        if options["json"]:
+            self.stdout.write(json.dumps(report.told(), ensure_ascii=False))
+        else:
+            for line in report_lines(report, dry_run=options["dry_run"]):
+                self.stdout.write(line)
         if report.status != "completed":
             raise CommandError("The import does not balance: see the counts.")
 
-    def _import(self, project_id: int, options: dict[str, Any]) -> ImportReport:
-        caller = Caller("system", "import_legacy", "admin", project_ids=None, project_id=project_id)
+    def _imported(self, given: dict[str, Any], options: dict[str, Any]) -> ImportReport:
         path = None if options["path"] is None else _location(options["path"])
         if path is None and not options["resume"]:
-            raise CommandError("Say which store: a path, or the URL of a server.")
-        given: dict[str, Any] = {"path": path, "project_id": project_id, "now": timezone.now(), "caller": caller}
+            raise CommandError("Say which store, by its path or the URL of its server.")
         with _seldom_collected(), _bar() as progress:
             if options["resume"] is not None:
-                return import_resume(**given, run_id=options["resume"] or None, progress=progress)
+                return import_resume(**given, path=path, run_id=options["resume"] or None, progress=progress)
+            if path is None:
+                raise CommandError("Say which store, by its path or the URL of its server.")
             stated: dict[str, Any] = {"source_format": options["format"], "dry_run": options["dry_run"]}
-            return store_import(**given, **stated, zone=_zone(options["timezone"]), progress=progress)
-
-    def _print(self, report: ImportReport, *, dry_run: bool) -> None:
-        """Plain lines: the counts by kind, the sums, and the first findings."""
-        self.stdout.write(f"{'':22}" + "".join(f"{name:>13}" for name in COLUMNS))
-        for kind, counts in report.counts_told().items():
-            self.stdout.write(f"{kind:22}" + "".join(f"{counts[name]:>13,}" for name in COLUMNS))
-        sums = report.sums.told()
-        self.stdout.write(
-            f"Tokens {sums['total_tokens']:,} (prompt {sums['prompt_tokens']:,}, completion "
-            f"{sums['completion_tokens']:,}); reported cost {sums['cost']} USD."
-        )
-        for finding in report.findings[:PRINTED_FINDINGS]:
-            self.stdout.write(f"{finding.level.value}: {finding.place}: {finding.detail}")
-        if report.findings_count > PRINTED_FINDINGS:
-            self.stdout.write(f"... {report.findings_count} findings in all; the admin shows them under the run.")
-        ending = "Nothing was written: this was a dry run." if dry_run else f"Import run {report.run_id}."
-        self.stdout.write(f"{ending} {report.duration_seconds:.1f} s.")
+            return store_import(**given, **stated, path=path, zone=_zone(options["timezone"]), progress=progress)
 
 
 def _location(given: Location) -> Location:

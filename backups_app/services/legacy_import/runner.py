@@ -99,6 +99,8 @@ def import_resume(
     It is as if it had never been interrupted: options and moment are those of its beginning. Raises NotFound,
     Conflict while its process is alive or when it has ended, InvalidInput where the source is another one by now.
     """
+    if path is None and run_id is None:
+        raise InvalidInput.at("/path", _("Say which store, or which run."))
     source = None if path is None else str(path)[:SOURCE_LENGTH]
     run = run_resumable(project_id=project_id, source=source, run_id=run_id, now=now)
     path = location_of(run.source) if path is None else path

@@ -7,7 +7,7 @@ from typing import Any
 from backups_app.legacy.times import time_read
 from backups_app.legacy.types import LegacySession
 from backups_app.services.legacy_import.items import ImportContext
-from sessions_app.models import WorkflowRun
+from sessions_app.models import Session, Workflow, WorkflowRun
 from sessions_app.services.drafts import GREATEST_COUNT, RunDraft, SessionDraft, StateDraft
 from sessions_app.services.session_batches import SessionOutcome, sessions_write
 
@@ -43,14 +43,18 @@ class SessionImport:
         run_ids = [session.run_id for session in sessions if has_run(session)]
         runs_before = _runs(context.project_id, run_ids)
         drafts = [session_draft(session, context) for session in sessions]
+        there = _stored(context.project_id, drafts)
+        workflows = _workflows(context.project_id, drafts)
         outcomes = sessions_write(project_id=context.project_id, drafts=drafts, now=context.now)
         runs_after = _runs(context.project_id, run_ids)
+        for name in sorted(_workflows(context.project_id, drafts) - workflows):
+            context.brought("named_workflow", name, None)
         for session, outcome in zip(sessions, outcomes, strict=True):
-            self._settle(session, outcome)
+            self._settle(session, outcome, filled=session.session_id in there)
             if has_run(session):
                 self._settle_run(session, outcome, runs_before, runs_after)
 
-    def _settle(self, session: LegacySession, outcome: SessionOutcome) -> None:
+    def _settle(self, session: LegacySession, outcome: SessionOutcome, *, filled: bool) -> None:
         context, result = self._context, RESULTS[outcome.result]
         context.settle("session", result, repaired=session.repaired)
         if session.state is not None:
@@ -61,7 +65,9 @@ class SessionImport:
             return
         context.sessions.add(session.session_id)
         if result == "new":
-            context.brought("session", session.session_id, session.place, outcome.pk)
+            # A placeholder that was there before is not the run's own session.
+            kind = "filled_session" if filled else "session"
+            context.brought(kind, session.session_id, session.place, outcome.pk)
             if session.state is not None:
                 context.brought("state", session.session_id, session.place, outcome.pk)
         if result == "conflicting":
@@ -89,6 +95,19 @@ class SessionImport:
 def has_run(session: LegacySession) -> bool:
     """Whether the session names a run of a workflow that is known by name."""
     return bool(session.run_id and session.workflow)
+
+
+def _stored(project_id: int, drafts: list[SessionDraft]) -> set[str]:
+    """The ids of those of these sessions that are stored already."""
+    rows = Session.objects.filter(project_id=project_id, session_id__in=[draft.session_id for draft in drafts])
+    return set(rows.values_list("session_id", flat=True))
+
+
+def _workflows(project_id: int, drafts: list[SessionDraft]) -> set[str]:
+    """The ids of those of these sessions' workflows that are stored already."""
+    names = {name for draft in drafts for name in (draft.workflow, *(run.workflow for run in draft.runs)) if name}
+    rows = Workflow.objects.filter(project_id=project_id, workflow_id__in=names)
+    return set(rows.values_list("workflow_id", flat=True))
 
 
 def _runs(project_id: int, run_ids: list[str]) -> dict[str, str]:

@@ -106,7 +106,7 @@ def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None
         context.counted_workflows.add(workflow.name)
     stored = Workflow.objects.filter(project_id=context.project_id, workflow_id=workflow.name).first()
     if stored is None or _is_name_only(stored):
-        workflow_save(
+        saved, _is_new = workflow_save(
             project_id=context.project_id,
             workflow_id=workflow.name,
             values=values,
@@ -117,7 +117,9 @@ def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None
             key = f"{WORKFLOW_SECTION}.{workflow.name}"
             _set(key, WORKFLOW_SECTION, workflow.definition, workflow.secrets, context)
             context.brought("config", key, workflow.place)
-        context.brought("workflow", workflow.name, workflow.place)
+        if stored is None or saved.updated_at == context.now:
+            kind = "filled_workflow" if stored else "workflow"
+            context.brought(kind, workflow.name, workflow.place)
         result = "new"
     elif all(getattr(stored, name) == value for name, value in values.items() if name not in OF_USE):
         result = "same"
