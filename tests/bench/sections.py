@@ -23,9 +23,10 @@ SECTIONS = {
     "cleanups": "Cleaning up beside writers",
     "imports": "Bringing in an old store",
     "peers": "Peers at the same work",
-    # These fill the store with a million messages each, so they come last.
+    # These fill the store with a million rows each, so they come last.
     "searches": "Searching what was said",
     "pages": "Pages of a large store",
+    "counts": "Counting a million sessions",
 }
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB"}
 

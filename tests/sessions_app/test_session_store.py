@@ -96,6 +96,10 @@ class TestCalls:
         sessions.save_session("s1", {"metadata": {"status": "unknown"}})
         assert Session.objects.get().status == "inactive"
         assert sessions.get_session("s1")["metadata"]["status"] == "unknown"
+        sessions.save_session("s2", {"metadata": {"status": "inactive"}})
+        for status, wanted in (("unknown", ["s1"]), ("inactive", ["s2"]), ("error", []), ("failed", [])):
+            found = [row["metadata"]["session_id"] for row in sessions.list_sessions({"status": status})]
+            assert found == wanted
         sessions.update_session("s1", {"metadata": {"status": "active"}})
         assert sessions.get_session("s1")["metadata"]["status"] == "active"
 
@@ -115,6 +119,8 @@ class TestCalls:
         assert {row["workflow_state"]["n"] for row in sessions.list_sessions()} == {0, 1, 2}
         with pytest.raises(StorageError, match="no such filter"):
             found({"workflow_config_path": "x"})
+        with pytest.raises(StorageError, match="A status is a text"):
+            found({"status": ["active"]})
 
     def test_a_list_takes_two_queries(self, sessions, django_assert_num_queries):
         for number in range(12):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
 from config.shared.callers import SYSTEM, Caller
@@ -17,11 +17,11 @@ from sessions_app.services.labels import label_text
 from sessions_app.services.session_cache import session_read
 from sessions_app.services.session_store.batches import sessions_delete, sessions_save
 from sessions_app.services.session_store.errors import StorageNotFoundError, storage_errors
-from sessions_app.services.session_store.shapes import Data, changes_of, data_of, draft_of
+from sessions_app.services.session_store.shapes import STATUS_AS_FOUND, STATUSES, Data, changes_of, data_of, draft_of
 from sessions_app.services.sessions import session_update
 from sessions_app.services.states import Terms, patching, state_current, state_next
 
-_COLUMNS = ("session_id", "user_id", "status")
+_COLUMNS = ("session_id", "user_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,8 @@ def _filtered(rows: Any, filters: Data) -> Any:
     for name, value in filters.items():
         if name in _COLUMNS:
             rows = rows.filter(**{name: value})
+        elif name == "status":
+            rows = _of_status(rows, value)
         elif name in ("tag", "tags"):
             for tag in [value] if isinstance(value, str) else value:
                 rows = rows.labelled(SessionLabel.Kind.TAG, "", tag)
@@ -105,4 +107,19 @@ def _filtered(rows: Any, filters: Data) -> Any:
             raise InvalidInput.at(f"/{name}", "There is no such filter.")
         else:
             rows = rows.labelled(SessionLabel.Kind.METADATA, name, label_text(value))
+    return rows
+
+
+def _of_status(rows: Any, status: Any) -> Any:
+    """Return the rows that show this status: where it was a word of the document, that, and not what it is kept as."""
+    if not isinstance(status, str):
+        raise InvalidInput.at("/status", "A status is a text.")
+    if status in STATUSES:
+        return rows.filter(status=STATUSES[status]).labelled(SessionLabel.Kind.METADATA, STATUS_AS_FOUND, status)
+    rows = rows.filter(status=status)
+    for word in [word for word, kept_as in STATUSES.items() if kept_as == status]:
+        shown_otherwise = SessionLabel.objects.filter(
+            session=OuterRef("pk"), kind=SessionLabel.Kind.METADATA, key=STATUS_AS_FOUND, value=word
+        )
+        rows = rows.exclude(Exists(shown_otherwise))
     return rows
