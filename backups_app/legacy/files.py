@@ -108,24 +108,45 @@ def lines_of(path: Path, *, line_bytes: int, unpack_ratio: int) -> Iterator[Line
     A `.gz` file is unpacked as it is read, up to `unpack_ratio` times its size (and 16 MiB in any case).
     Raises `Unreadable` after the last good line when a packed file is cut, damaged or unpacks without bound.
     """
+    with open_unpacked(path, unpack_ratio) as file:
+        yield from _split(file, line_bytes)
+
+
+@contextmanager
+def open_unpacked(path: Path, unpack_ratio: int) -> Iterator[IO[bytes]]:
+    """Open a file as `open_plain` does; a `.gz` file gives what it holds, up to the bound that `lines_of` has.
+
+    Reading raises `Unreadable` when a packed file is cut, damaged or unpacks without bound.
+    """
     with open_plain(path) as file:
-        if path.suffix == ".gz":
-            bound = max(os.fstat(file.fileno()).st_size * unpack_ratio, 16 * CHUNK)
-            yield from _unpacked(file, line_bytes, bound)
-        else:
-            yield from _split(file, line_bytes)
-
-
-def _unpacked(file: IO[bytes], line_bytes: int, bound: int) -> Iterator[Line]:
-    """What a gzip file holds; the bound is on bytes that come out of it."""
-    with gzip.GzipFile(fileobj=file) as unpacked:
+        if path.suffix != ".gz":
+            yield file
+            return
+        bound = max(os.fstat(file.fileno()).st_size * unpack_ratio, 16 * CHUNK)
         try:
-            for line in _split(cast("IO[bytes]", unpacked), line_bytes):
-                yield line
-                if unpacked.tell() > bound:
-                    raise Unreadable(f"unpacks to more than {bound} bytes")
+            with _Bounded(file, bound) as unpacked:
+                yield cast("IO[bytes]", unpacked)
         except (EOFError, OSError, zlib.error) as error:
             raise Unreadable(f"the packed file is damaged or cut: {error}") from error
+
+
+class _Bounded(gzip.GzipFile):
+    """A gzip file out of which no more than `bound` bytes come, however it is read."""
+
+    def __init__(self, file: IO[bytes], bound: int) -> None:
+        super().__init__(fileobj=file)
+        self._bound = bound
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._within(super().read(size))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self._within(super().readline(size))
+
+    def _within(self, data: bytes) -> bytes:
+        if self.tell() > self._bound:
+            raise Unreadable(f"unpacks to more than {self._bound} bytes")
+        return data
 
 
 def _split(file: IO[bytes], line_bytes: int) -> Iterator[Line]:

@@ -1,0 +1,90 @@
+"""Cuts a JSON list of any length into its elements, of which one at a time is in memory."""
+
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from backups_app.legacy.files import CHUNK, Line, Unreadable
+
+_SIGN = re.compile(rb'[\[\]{},"]')
+_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+
+
+class Elements:
+    """The elements of the list that an open file begins with, as they stand, numbered from 0.
+
+    Of one of more than `most_bytes` only the beginning comes, marked `too_long`. Nothing is judged here but where an
+    element ends. Raises `Unreadable` after the last whole one when the list does not end.
+    """
+
+    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
+        """`file` stands before the `[`."""
+        self._file = file
+        self._most = most_bytes
+        self._depth = 0
+        self._in_text = False
+        self._scanned = 0
+
+    def __iter__(self) -> Iterator[Line]:
+        """The elements up to the end of the list; what follows it is left alone."""
+        number, held, rest = 0, _Held(self._most), b""
+        while piece := self._file.read(CHUNK):
+            chunk, taken = rest + piece, 0
+            for at, sign in self._cuts(chunk):
+                held.add(chunk[taken:at])
+                taken = at + 1
+                if sign != b"[" and not (sign == b"]" and held.is_blank()):
+                    yield Line(number, bytes(held.data), held.is_too_long())
+                    number += 1
+                if sign == b"]":
+                    return
+                held = _Held(self._most)
+            held.add(chunk[taken : self._scanned])
+            # A backslash at the very end belongs to what comes next.
+            rest = chunk[self._scanned :]
+        raise Unreadable(f"the file ends inside of its list, in entry {number}")
+
+    def _cuts(self, chunk: bytes) -> Iterator[tuple[int, bytes]]:
+        """Where the list begins and ends, and the commas between its elements. Says in `_scanned` how far it came."""
+        at = 0
+        while at < len(chunk):
+            found = (_TEXT.match if self._in_text else _SIGN.search)(chunk, at)
+            at = found.end() if found else len(chunk)
+            if self._in_text:
+                if chunk[at : at + 1] != b'"':
+                    break
+                self._in_text = False
+                at += 1
+            elif found and self._is_cut(found[0]):
+                yield found.start(), found[0]
+        self._scanned = at
+
+    def _is_cut(self, sign: bytes) -> bool:
+        """Whether this sign outside of a text stands between two elements, or around all of them."""
+        self._in_text = sign == b'"'
+        if sign in (b"[", b"{"):
+            self._depth += 1
+            return self._depth == 1
+        if sign in (b"]", b"}"):
+            self._depth -= 1
+            return self._depth == 0
+        return sign == b"," and self._depth == 1
+
+
+class _Held:
+    """What was read of an element so far, up to a bound."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.data = bytearray()
+        self._most = most_bytes
+        self._length = 0
+
+    def add(self, piece: bytes) -> None:
+        self._length += len(piece)
+        self.data += piece[: self._most - len(self.data)]
+
+    def is_too_long(self) -> bool:
+        return self._length > self._most
+
+    def is_blank(self) -> bool:
+        return not self.data.strip()
