@@ -82,6 +82,9 @@ def _figures(asked: Asked, bounds: Sequence[datetime]) -> list[Figures]:
         period |= added({name: period[name] for name in SUMS}, sums.values())
         if sums["total_tokens"]:
             period["model_usage"][model or "unknown"] = sums["total_tokens"]
-    for place, (user,) in usage_of_periods(projects=asked.projects, bounds=bounds, model=UserUsage, names=("user_id",)):
+    by_user = usage_of_periods(
+        projects=asked.projects, bounds=bounds, model=UserUsage, names=("user_id",), sums=("uses", "cost")
+    )
+    for place, (user,) in by_user:
         periods[place]["user_count"] += user != ""
     return periods

@@ -6,20 +6,18 @@ was changed afterwards, and hours that a period cuts in two, are read from the f
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import localcontext
 from typing import Any
 
 from django.db.models import Case, Max, Min, Q, QuerySet, Value, When
 
-from analytics_app.models import RollupState, UsageChange
 from analytics_app.models.rollups import Grain, UsageSums
 from analytics_app.selectors.buckets import bucket
-from analytics_app.selectors.periods import HOUR, Coverage, Span, coverage
-from analytics_app.selectors.usage_groups import SUM_COLUMNS, SUMS, fact_sums, rollup_sums, sums_of
+from analytics_app.selectors.periods import Coverage, Span, coverage
+from analytics_app.selectors.rollup_rows import RollupMoment, rolled_days, rollup_moment
+from analytics_app.selectors.usage_groups import NONE, SUMS, fact_sums, rollup_sums
 from config.shared.errors import Unavailable
-from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
+from config.shared.fields import EXACT
 from history_app.models import TokenUsage
 
 ATTEMPTS = 10
@@ -29,36 +27,26 @@ Key = tuple[int, tuple[str, ...]]
 Found = dict[Key, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """What the roll-ups are worth at one moment."""
-
-    version: int
-    watermark: int
-    changed: frozenset[datetime]
-
-
 def usage_of_periods(
-    *, projects: Collection[int] | None, bounds: Sequence[datetime], model: type[UsageSums], names: tuple[str, ...]
+    *,
+    projects: Collection[int] | None,
+    bounds: Sequence[datetime],
+    model: type[UsageSums],
+    names: tuple[str, ...],
+    sums: tuple[str, ...] = SUMS,
 ) -> Found:
     """Return what was used in each of the periods between the bounds, by some of the model's names.
 
-    The result has (place of the period, names) as keys, and values named as in SUMS; what is 0 has no key. `projects`
-    None means all. A fixed number of queries, unless the roll-ups move on meanwhile. Raises Unavailable when they
-    keep moving.
+    The result has (place of the period, names) as keys, and the wanted ones of SUMS as values; where these are 0 there
+    is no key. `projects` None means all. A fixed number of queries, unless the roll-ups move on meanwhile. Raises
+    Unavailable when they keep moving.
     """
     for _attempt in range(ATTEMPTS):
-        before = _moment(projects, bounds)
-        found = _Reading(projects, bounds, model, names, before).found()
-        if _moment(projects, bounds) == before:
+        before = rollup_moment(projects, bounds)
+        found = _Reading(projects=projects, bounds=bounds, model=model, names=names, sums=sums, moment=before).found()
+        if rollup_moment(projects, bounds) == before:
             return found
     raise Unavailable("The figures are being rolled up; please try again.", retry_after=1)
-
-
-def _moment(projects: Collection[int] | None, bounds: Sequence[datetime]) -> _Moment:
-    state = RollupState.objects.filter(name="usage").values_list("version", "watermark").first() or (0, 0)
-    changed = UsageChange.objects.filter(_of(projects), hour__gt=bounds[0] - HOUR, hour__lt=bounds[-1])
-    return _Moment(*state, frozenset(changed.values_list("hour", flat=True).distinct()))
 
 
 def _of(projects: Collection[int] | None) -> Q:
@@ -70,14 +58,17 @@ class _Reading:
 
     def __init__(
         self,
+        *,
         projects: Collection[int] | None,
         bounds: Sequence[datetime],
         model: type[UsageSums],
         names: tuple[str, ...],
-        moment: _Moment,
+        sums: tuple[str, ...],
+        moment: RollupMoment,
     ) -> None:
         self.bounds, self.model, self.names, self.moment = bounds, model, names, moment
-        self.projects = _of(projects)
+        self.sums, self.columns = sums, tuple(f"summed_{name}" for name in sums)
+        self.asked, self.projects = projects, _of(projects)
         self.covered: Coverage = coverage(bounds, set(moment.changed))
         self.totals: Found = {}
 
@@ -97,9 +88,11 @@ class _Reading:
 
     def _add_days(self) -> None:
         """Add rolled-up days. They lie within one period each, so Python finds it: no long expression is compiled."""
-        rows = self.model.objects.filter(self.projects, _within("start", self.covered.days), grain=Grain.DAY)
-        for start, *rest in self._grouped(rows, "start", rollup_sums()):
-            self._count(bisect_right(self.bounds, start) - 1, rest)
+        days = rolled_days(self.model, projects=self.asked, spans=self.covered.days, names=self.names, sums=self.sums)
+        for start, names, summed in days:
+            if any(summed):
+                key = (bisect_right(self.bounds, start) - 1, names)
+                self.totals[key] = self._plus(self.totals.get(key), summed)
 
     def _add_tail(self) -> None:
         """Add the facts behind the watermark.
@@ -128,25 +121,27 @@ class _Reading:
                 self._count(at, rest)
 
     def _grouped(self, rows: QuerySet[Any], by: str, sums: dict[str, Any]) -> QuerySet[Any]:
-        grouped = rows.order_by().values(by, *self.names).annotate(**sums)
-        found: QuerySet[Any] = grouped.values_list(by, *self.names, *SUM_COLUMNS)
+        wanted = {column: sums[column] for column in self.columns}
+        grouped = rows.order_by().values(by, *self.names).annotate(**wanted)
+        found: QuerySet[Any] = grouped.values_list(by, *self.names, *self.columns)
         return found
 
     def _count(self, place: int, values: Sequence[Any]) -> None:
         """Add names and sums of one group to a period."""
         width = len(self.names)
-        summed = sums_of(values[width:])
+        summed = [value or NONE[name] for name, value in zip(self.sums, values[width:], strict=True)]
         if any(summed):
             key = (place, tuple(values[:width]))
-            self.totals[key] = added(self.totals.get(key), summed)
+            self.totals[key] = self._plus(self.totals.get(key), summed)
+
+    def _plus(self, total: dict[str, Any] | None, summed: Iterable[Any]) -> dict[str, Any]:
+        return dict(zip(self.sums, summed, strict=True)) if total is None else added(total, summed)
 
 
-def added(total: dict[str, Any] | None, sums: Iterable[Any]) -> dict[str, Any]:
-    """Return sums by name, added to a total where there is one."""
-    if total is None:
-        return dict(zip(SUMS, sums, strict=True))
-    with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
-        return {name: total[name] + value for name, value in zip(SUMS, sums, strict=True)}
+def added(total: dict[str, Any], sums: Iterable[Any]) -> dict[str, Any]:
+    """Return sums by name, added to a total of the same sums."""
+    pairs = zip(total.items(), sums, strict=True)
+    return {name: EXACT.add(one, other) if name == "cost" else one + other for (name, one), other in pairs}
 
 
 def _within(column: str, spans: Sequence[Span]) -> Q:

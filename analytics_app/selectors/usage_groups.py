@@ -63,17 +63,22 @@ def fact_sums() -> dict[str, Any]:
 
 def grouped_by_hour(rows: QuerySet[Any], names: tuple[str, ...]) -> list[UsageGroup]:
     """Return what usage rows add up to by project, hour (UTC) and these columns."""
-    grouped = rows.order_by().annotate(hour=UtcHour("timestamp")).values("project_id", "hour", *names)
-    found = grouped.annotate(**fact_sums()).values_list("project_id", "hour", *names, *SUM_COLUMNS)
     return [
         UsageGroup(project, hour, tuple(rest[: len(names)]), sums_of(rest[len(names) :]))
-        for project, hour, *rest in found
+        for project, hour, *rest in by_hour(rows, names)
     ]
+
+
+def by_hour(rows: QuerySet[Any], names: tuple[str, ...]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Return the query of `grouped_by_hour`: project, hour, the names, and the sums, NULL where there is nothing."""
+    grouped = rows.order_by().annotate(hour=UtcHour("timestamp")).values("project_id", "hour", *names)
+    found: QuerySet[Any, tuple[Any, ...]] = grouped.annotate(**fact_sums())
+    return found.values_list("project_id", "hour", *names, *SUM_COLUMNS)
 
 
 def sums_of(values: Iterable[Any]) -> tuple[Any, ...]:
     """Return sums in the order of SUMS, with 0 for what had nothing to add."""
-    return tuple(value if value is not None else _ZERO[name] for name, value in zip(SUMS, values, strict=True))
+    return tuple(value if value is not None else NONE[name] for name, value in zip(SUMS, values, strict=True))
 
 
-_ZERO: dict[str, Any] = {name: Decimal(0) if name == "cost" else 0 for name in SUMS}
+NONE: dict[str, Any] = {name: Decimal(0) if name == "cost" else 0 for name in SUMS}

@@ -1,7 +1,7 @@
 """Model fields that hold the same value on SQLite, PostgreSQL and MariaDB."""
 
 import json
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -136,6 +136,10 @@ def exact(value: Any) -> Decimal | None:
         return number.quantize(Decimal(1).scaleb(-EXACT_PLACES)).normalize()
 
 
+# Sums of amounts are not rounded on the way.
+EXACT = Context(prec=EXACT_DIGITS + EXACT_PLACES)
+
+
 class ExactTotal:
     """SQLite's aggregate behind ExactSum: adds decimal texts without rounding."""
 
@@ -146,8 +150,8 @@ class ExactTotal:
         """Add one value; NULL counts for nothing, as in SQL's own SUM."""
         if value is None:
             return
-        with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
-            self.total = Decimal(str(value)) + (self.total or Decimal(0))
+        amount = Decimal(str(value))
+        self.total = amount if self.total is None else EXACT.add(self.total, amount)
 
     def finalize(self) -> str | None:
         """Return the sum as text, or None when there was nothing to add."""

@@ -222,7 +222,7 @@ def test_the_figures_of_many_days_take_as_many_queries_as_those_of_one(project, 
         used(session, BEGIN + timedelta(days=day), total_tokens=1)
     roll_up()
     for days in (1, 60):
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(4):
             usage_of_periods(
                 projects=projects,
                 bounds=day_bounds(BEGIN.date(), days, UTC),

@@ -134,7 +134,9 @@ def reading_line(project: int, uses: int, rounds: int, last: datetime) -> Line:
             cursor.fetchall()
 
     def ours() -> None:
-        usage_of_periods(projects=[project], bounds=bounds, model=ModelUsage, names=("model",))
+        usage_of_periods(
+            projects=[project], bounds=bounds, model=ModelUsage, names=("model",), sums=("total_tokens", "cost")
+        )
 
     pairs = [(timed(ours), timed(by_hand)) for _ in range(rounds)]
     mine, theirs = (statistics.median(side) * 1000 for side in zip(*pairs, strict=True))

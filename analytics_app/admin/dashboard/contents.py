@@ -38,7 +38,11 @@ class Contents:
     def add_usage(self) -> None:
         """Add tokens and costs by step and model."""
         found = usage_of_periods(
-            projects=self.choice.caller.project_ids, bounds=self.bounds, model=ModelUsage, names=("model",)
+            projects=self.choice.caller.project_ids,
+            bounds=self.bounds,
+            model=ModelUsage,
+            names=("model",),
+            sums=("total_tokens", "cost", "unpriced"),
         )
         tokens, costs = self._by_model(found, "total_tokens"), self._by_model(found, "cost")
         unpriced = sum(sums["unpriced"] for sums in found.values())

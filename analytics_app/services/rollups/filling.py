@@ -6,13 +6,14 @@ the state on, and does nothing when somebody else has moved it. Readers take fro
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from analytics_app.models import RollupState, UsageChange
 from analytics_app.models.rollups import ROLLUPS, Grain
 from analytics_app.selectors.usage_groups import grouped_by_hour
 from analytics_app.services.rollups.merging import groups_merge, in_chunks
+from analytics_app.services.rollups.one_statement import uses_add
 from config.shared.retries import retried
 from history_app.models import TokenUsage
 from history_app.services.settled import settled_id
@@ -72,6 +73,9 @@ def _moved_on(state: RollupState, watermark: int, now: datetime) -> bool:
 
 def _add(above: int, upto: int) -> None:
     rows = TokenUsage.objects.filter(pk__gt=above, pk__lte=upto)
+    if connection.vendor == "postgresql":
+        uses_add(rows)
+        return
     for model in ROLLUPS:
         hours = grouped_by_hour(rows, model.NAMES)
         groups_merge(model, Grain.HOUR, hours)

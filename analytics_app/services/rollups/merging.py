@@ -3,13 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from decimal import localcontext
 from itertools import islice
 from typing import Any
 
 from analytics_app.models.rollups import Grain, UsageSums
 from analytics_app.selectors.usage_groups import SUMS, UsageGroup
-from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
+from config.shared.fields import EXACT
 from history_app.services.ingest.statements import insert_rows
 
 Key = tuple[Any, ...]
@@ -41,8 +40,8 @@ def _totals(grain: Grain, groups: Iterable[UsageGroup]) -> dict[Key, tuple[Any, 
 def _plus(sums: tuple[Any, ...], others: tuple[Any, ...] | None) -> tuple[Any, ...]:
     if others is None:
         return sums
-    with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
-        return tuple(one + other for one, other in zip(sums, others, strict=True))
+    pairs = zip(SUMS, sums, others, strict=True)
+    return tuple(EXACT.add(one, other) if name == "cost" else one + other for name, one, other in pairs)
 
 
 def _stored(model: type[UsageSums], grain: Grain, wanted: Mapping[Key, Any]) -> dict[Key, tuple[int, tuple[Any, ...]]]:
