@@ -10,6 +10,7 @@ from backups_app.services.backups import (
     backup_restore,
     backup_verify,
     backups_prune,
+    backups_scan,
     stale_backups_fail,
 )
 from backups_app.services.backups.progress import Check
@@ -84,6 +85,13 @@ def restore(run: JobRun, name: str, replace: bool = False, dry_run: bool = False
 def prune(run: JobRun) -> dict[str, Any]:
     """Remove old backups until MAX_BACKUPS are left; never the newest verified one."""
     return {"removed": backups_prune(keep=settings.MAX_BACKUPS, now=run.now)}
+
+
+@job("backup.scan", limit=LONGEST_SECONDS)
+def scan(run: JobRun) -> dict[str, Any]:
+    """Look through BACKUP_DIR, and take in the archives that are not known; the result says what stands where."""
+    found = backups_scan(now=run.now, check=_watching(run))
+    return {"found": [{"name": each.name, "standing": str(each.standing), "reason": each.reason} for each in found]}
 
 
 @job("backup.settle", keep_hours=24)

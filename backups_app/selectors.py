@@ -1,4 +1,4 @@
-"""How the backups of the store stand: is there a good one, and is it young enough."""
+"""How the backups of the store stand: is there a good one, is it young enough, and what is at work."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,10 +7,12 @@ from typing import Literal
 from django.conf import settings
 
 from backups_app.models import Backup
-from sessions_app.models import Project
+from config.shared.querysets import starts_with
+from sessions_app.models import Job, Project
 
 # So many intervals without a verified backup mean that something keeps them from being made.
 INTERVALS_MISSED = 2
+JOBS_SHOWN = 20
 State = Literal["ok", "late", "failed", "none"]
 
 
@@ -31,12 +33,19 @@ class BackupStanding:
 
 
 def backup_standing(*, now: datetime) -> BackupStanding:
-    """Return how the backups stand. Takes three small queries at most."""
-    newest = Backup.objects.verified().newest_first().first()
+    """Return how the backups stand. Takes one small query where all is well, and two otherwise."""
     last = Backup.objects.exclude(status=Backup.Status.RUNNING).newest_first().first()
+    newest = last
+    if last is not None and last.status != Backup.Status.VERIFIED:
+        newest = Backup.objects.verified().newest_first().first()
     age = None if newest is None else max(timedelta(0), now - newest.started_at)
     overdue = _is_overdue(age if age is not None else _age_of_store(now))
     return BackupStanding(_state(newest, last, overdue), newest, last, age, overdue)
+
+
+def jobs_at_work(*, kinds: str) -> list[Job]:
+    """Return the jobs whose kinds begin so and that are not over, the oldest first."""
+    return list(Job.objects.open().filter(starts_with("kind", kinds)).order_by("id")[:JOBS_SHOWN])
 
 
 def _state(newest: Backup | None, last: Backup | None, overdue: bool) -> State:

@@ -4,10 +4,13 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from analytics_app.selectors.holdings import holdings
 from backups_app.models import ImportRun
+from backups_app.models.backups import sees_whole_store
+from backups_app.selectors import backup_standing
 from config.readiness import readiness
 from config.shared.admin.callers import caller_of_staff
 from config.shared.admin.numbers import shown_number
@@ -25,6 +28,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": _("Overview"),
         "holdings": held(request),
+        "backups": backup_standing(now=timezone.now()) if sees_backups(request) else None,
         "health": health() if user.is_superuser else None,
         "sessions": sessions,
         "sees_sessions": user.has_perm("sessions_app.view_session"),
@@ -52,6 +56,11 @@ def health() -> dict[str, Any]:
         for name, check in report["checks"].items()
     ]
     return {"status": report["status"], "word": words.get(report["status"], report["status"]), "checks": checks}
+
+
+def sees_backups(request: HttpRequest) -> bool:
+    """Return whether the member of staff may look at backups."""
+    return bool(request.user.has_perm("backups_app.view_backup")) and sees_whole_store(caller_of_staff(request))
 
 
 def held(request: HttpRequest) -> list[dict[str, Any]]:

@@ -92,6 +92,8 @@ _NAVIGATION = [
         "separator": True,
         "collapsible": True,
         "items": [
+            _item(_("Backups"), "backup", "backups_app.backup"),
+            _item(_("Restores"), "settings_backup_restore", "backups_app.restore"),
             _item(_("Import runs"), "input", "backups_app.importrun"),
             _item(_("Import findings"), "rule", "backups_app.importfinding"),
             _item(_("Import origins"), "account_tree", "backups_app.importorigin"),

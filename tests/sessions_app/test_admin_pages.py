@@ -12,7 +12,6 @@ pytestmark = pytest.mark.django_db
 VIEW_ONLY = {
     "auditchain",
     "auditentry",
-    "backup",
     "configsnapshotentry",
     "configversion",
     "event",
@@ -26,7 +25,7 @@ VIEW_ONLY = {
     "sessionstate",
     "userusage",
 }
-NEVER_ADDED = VIEW_ONLY | {"accessattempt", "agentresidency"}
+NEVER_ADDED = VIEW_ONLY | {"accessattempt", "agentresidency", "backup"}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=label)

@@ -1,7 +1,7 @@
-// Keys on the conversation page: j and k walk through the entries, o folds and unfolds the one in focus.
 // Everything can be read without this script.
 "use strict";
 
+// Keys on the conversation page: j and k walk through the entries, o folds and unfolds the one in focus.
 document.addEventListener("keydown", (event) => {
     const entries = [...document.querySelectorAll("#entries > .ledger-entry")];
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
@@ -21,3 +21,11 @@ document.addEventListener("keydown", (event) => {
         folds.forEach((fold) => { fold.open = !fold.open; });
     }
 });
+
+// What is at work is looked at again, unless somebody has begun to fill in a form or to choose rows.
+const atWork = document.querySelector("[data-refresh-seconds]");
+if (atWork) {
+    let touched = false;
+    document.addEventListener("input", () => { touched = true; });
+    setInterval(() => { if (!touched && !document.hidden) { window.location.reload(); } }, atWork.dataset.refreshSeconds * 1000);
+}
