@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +14,8 @@ from backups_app.legacy.json_exact import EXPLAINED, TEXT_REPLACED, BadJSON, par
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.sqlite_copy import Row
 from backups_app.legacy.times import time_read
-from backups_app.legacy.types import Finding, Level, Place, Reading, raw_text
-from config.shared.text import REPLACEMENT
+from backups_app.legacy.types import RAW_LIMIT, Finding, Level, Place, Reading, raw_text
+from config.shared.text import Replaced, clean_text
 
 NOT_JSON = "not_json"
 TIMES = ("created_at", "updated_at")
@@ -96,8 +98,8 @@ class RowTaking(Taking, kw_only=True):
 
     @property
     def size(self) -> int:
-        """How many bytes the texts of the row take."""
-        return sum(len(value) for value in self.data.values() if isinstance(value, str | bytes))
+        """How many bytes the texts of the row take in memory."""
+        return sum(sys.getsizeof(value) for value in self.data.values() if isinstance(value, str | bytes))
 
 
 def row_taking(row: Row, kind: str, place: Place, reading: Reading) -> RowTaking:
@@ -107,13 +109,20 @@ def row_taking(row: Row, kind: str, place: Place, reading: Reading) -> RowTaking
         if type(value) is float and not math.isfinite(value):
             taking.raw[key] = repr(value)
         elif isinstance(value, str | bytes):
-            taking.raw[key] = as_bytes(value).decode("utf-8", "replace").replace("\x00", REPLACEMENT)
-            if taking.raw[key].encode() != as_bytes(value):
+            taking.raw[key], is_whole = _text(value)
+            if not is_whole:
                 taking.metadata.setdefault(AS_FOUND, {})[f"{key}_hex"] = as_bytes(value).hex()
                 taking.repairs.append((TEXT_REPLACED, f"{key}: NUL, or what is not UTF-8 text, became U+FFFD"))
         else:
             taking.raw[key] = value
     return taking
+
+
+def _text(value: str | bytes) -> tuple[str, bool]:
+    """A text as every database can store it, and whether it is what stood in the file."""
+    text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+    replaced = Replaced()
+    return clean_text(text, replaced), not replaced
 
 
 def as_bytes(value: str | bytes) -> bytes:
@@ -128,15 +137,16 @@ def row_hash(taking: RowTaking, columns: Collection[str] | None = None) -> str:
 
 
 def _masked(raw: Row) -> Row:
-    """The row without its secrets, also those inside JSON."""
+    """The row without its secrets, also those inside JSON. Of a value that is too long to be quoted, how long it is."""
     told: Row = {}
     for key, value in raw.items():
+        if type(value) is str and len(value) > RAW_LIMIT:
+            told[key] = f"({len(value)} characters)"
+            continue
         inner = value
         if type(value) is str and value[:1] in ("{", "["):
-            try:
+            with suppress(BadJSON):
                 inner = parse_json(value.encode(), 64).values
-            except BadJSON:
-                inner = value
         masked, secrets = split_secrets(inner, key)
         told[key] = masked if secrets else value
     return told

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
-from backups_app.legacy.types import Finding, Level, Place, raw_text
+from backups_app.legacy.types import RAW_LIMIT, Finding, Level, Place, raw_text
 from backups_app.models import ImportRun
 from backups_app.services.legacy_import.findings import FindingLog
 from backups_app.services.legacy_import.layers import LayeredSet
@@ -76,5 +76,12 @@ class ImportContext:
 
 
 def told(raw: Any) -> str:
-    """An item as text for a finding."""
-    return raw_text(json.dumps(raw, ensure_ascii=False, default=str))
+    """An item as text for a finding; of a long one no more is written than is kept."""
+    pieces: list[str] = []
+    length = 0
+    for piece in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(raw):
+        pieces.append(piece[: RAW_LIMIT + 1])
+        length += len(pieces[-1])
+        if length > RAW_LIMIT:
+            return f"{raw_text(''.join(pieces)[:RAW_LIMIT])}..."
+    return raw_text("".join(pieces))

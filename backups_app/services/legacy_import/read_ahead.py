@@ -3,8 +3,8 @@
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import Full, Queue
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
 
 from backups_app.legacy.types import Finding, LegacyItem
 
@@ -30,7 +30,9 @@ class ReadAhead:
     """
 
     def __init__(self) -> None:
-        self._queue: Queue[list[Entry] | _End] = Queue(BATCHES_WAITING)
+        self._queue: SimpleQueue[tuple[list[Entry] | _End, int]] = SimpleQueue()
+        # A batch takes a place, and one of few large items as many as its bytes would fill.
+        self._places = Semaphore(BATCHES_WAITING)
         self._batch: list[Entry] = []
         self._bytes = 0
         self._stopped = Event()
@@ -58,8 +60,13 @@ class ReadAhead:
             reader.join()
 
     def _taken(self) -> Iterator[Entry]:
-        while not isinstance(batch := self._queue.get(), _End):
+        while True:
+            batch, places = self._queue.get()
+            if isinstance(batch, _End):
+                break
             yield from batch
+            del batch
+            self._places.release(places)
         if batch.error is not None:
             raise batch.error
 
@@ -71,22 +78,21 @@ class ReadAhead:
                     items.close()
                     return
             self._hand_over()
-            self._put(_End())
+            self._put(_End(), 0)
         except BaseException as error:  # noqa: BLE001 - it is raised again on the other side
-            self._put(_End(error))
+            self._put(_End(error), 0)
 
     def _hand_over(self) -> None:
-        batch, self._batch, self._bytes = self._batch, [], 0
-        self._put(batch)
+        batch, size, self._batch, self._bytes = self._batch, self._bytes, [], 0
+        self._put(batch, max(1, min(size // BATCH_BYTES, BATCHES_WAITING)))
 
-    def _put(self, batch: list[Entry] | _End) -> None:
+    def _put(self, batch: list[Entry] | _End, places: int) -> None:
         """Wait for room, but not for a consumer that has gone."""
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(batch, timeout=_STEP_SECONDS)
-            except Full:
-                continue
-            return
+        for _place in range(places):
+            while not self._places.acquire(timeout=_STEP_SECONDS):
+                if self._stopped.is_set():
+                    return
+        self._queue.put((batch, places))
 
 
 def size_of(entry: Entry) -> int:
