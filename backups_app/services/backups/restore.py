@@ -187,7 +187,7 @@ def _report(archive: Archive, state: SchemaState, scratch: Scratch, seconds: flo
             "findings": scratch.findings,
             "totals": scratch.totals,
         },
-        "brought_up_from": [f"{app}.{name}" for app, name in state.missing],
+        "brought_up_by": [f"{app}.{name}" for app, name in state.missing],
         "emptied": list(EMPTIED),
         "left": list(LEFT),
         "seconds": {"read_and_checked": round(seconds, 1)},

@@ -14,9 +14,9 @@ Node = tuple[str, str]
 
 @dataclass(frozen=True)
 class SchemaState:
-    """The migrations that were applied, those that came since, and the models of that time by their labels."""
+    """The last migrations that were applied, those that came since, and the models of that time by their labels."""
 
-    applied: list[Node]
+    newest: list[Node]
     missing: list[Node]
     models: dict[str, Any]
 
@@ -34,11 +34,12 @@ def schema_state(manifest: Manifest) -> SchemaState:
         told = ", ".join(f"{app}.{name}" for app, name in later[:3])
         raise ArchiveRefused(MANIFEST, f"made by a later version, whose migrations are not known here ({told}); update")
     _check_begun(manifest)
-    missing = sorted(node for node in loader.graph.leaf_nodes() if node not in set(applied))
-    models = _models(loader, applied) if missing else {each._meta.label_lower: each for each in archived_models()}
+    missing = sorted(set(loader.graph.nodes) - set(applied))
+    newest = _newest(loader, applied)
+    models = _models(loader, newest) if missing else {each._meta.label_lower: each for each in archived_models()}
     for table in manifest.tables:
         _check_table(table, models)
-    return SchemaState(applied, missing, models)
+    return SchemaState(newest, missing, models)
 
 
 def _check_begun(manifest: Manifest) -> None:
@@ -47,8 +48,14 @@ def _check_begun(manifest: Manifest) -> None:
         raise ArchiveRefused(MANIFEST, f"it does not say which migrations were applied to {', '.join(unsaid)}")
 
 
-def _models(loader: MigrationLoader, applied: list[Node]) -> dict[str, Any]:
-    state = loader.project_state([node for node in applied if node in loader.graph.nodes])
+def _newest(loader: MigrationLoader, applied: list[Node]) -> list[Node]:
+    """Return the migrations that no other one of these builds on."""
+    nodes = {node for node in applied if node in loader.graph.nodes}
+    return sorted(node for node in nodes if not {each.key for each in loader.graph.node_map[node].children} & nodes)
+
+
+def _models(loader: MigrationLoader, newest: list[Node]) -> dict[str, Any]:
+    state = loader.project_state(newest)
     return {model._meta.label_lower: model for model in state.apps.get_models(include_auto_created=True)}
 
 

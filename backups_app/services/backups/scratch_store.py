@@ -71,7 +71,7 @@ def scratch_fill(archive: Archive, state: SchemaState, path: Path, progress: Pro
 
 def _tables_make(connection: BaseDatabaseWrapper, state: SchemaState) -> None:
     if not state.is_current:
-        MigrationExecutor(connection).migrate(state.applied)
+        MigrationExecutor(connection).migrate(state.newest)
         return
     # What the migrations would have made, without their triggers, in a twentieth of the time.
     with connection.schema_editor() as editor:
