@@ -45,6 +45,8 @@ OUTCOMES = {
     "rejected": _("rejected"),
     "repaired": _("repaired"),
     "skipped": _("skipped"),
+    "replaced": _("replaced"),
+    "both": _("both kept"),
 }
 
 

@@ -17,16 +17,21 @@ from backups_app.legacy.mysql_chat.store import SCHEMES as MYSQL_SCHEMES
 from backups_app.legacy.mysql_chat.store import MySQLChat, looks_like_mysql_chat
 from backups_app.legacy.plain_chats.store import PlainChats, looks_like_plain_chats
 from backups_app.legacy.session_payloads.store import SessionPayloads, looks_like_session_payloads
-from backups_app.legacy.types import LegacyItem, Reading
+from backups_app.legacy.types import LegacyItem, Reading, StoreBegins
 
 
 class LegacyStore(Protocol):
     """One store being read: how much there is, how much of it was read, and what it holds."""
 
-    bytes: int
-    bytes_read: int
+    @property
+    def bytes(self) -> int:
+        """How much there is, as far as that is known."""
 
-    def items(self) -> Generator[LegacyItem, None, None]:
+    @property
+    def bytes_read(self) -> int:
+        """How much of it was read."""
+
+    def items(self) -> Generator[LegacyItem | StoreBegins, None, None]:
         """Everything in the store, sessions before their records."""
 
 

@@ -1,6 +1,6 @@
 """What a parser of an old store yields: sessions, records, workflows, settings, and findings about faults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
@@ -32,6 +32,10 @@ class Place(Struct, frozen=True, gc=False):
     def at_line(self, line: int | None) -> "Place":
         """The same file at another line."""
         return replace(self, line=line)
+
+    def within(self, folder: str) -> "Place":
+        """The same place, seen from a folder above the store."""
+        return replace(self, path=f"{folder}/{self.path}") if self.path else replace(self, path=folder)
 
     def at_row(self, table: str, key: str) -> "Place":
         """The same file at a row of a table, or at a part of a document."""
@@ -67,11 +71,21 @@ class Limits(Struct):
 
 
 class Reading(Struct):
-    """How a store is to be read: the zone of times without one, the bounds, and who hears of each finding."""
+    """How a store is to be read: the zone of times without one, the bounds, and who hears of each finding.
+
+    `statuses` says what words for a session's status mean, before what the product makes of them.
+    """
 
     report: Callable[[Finding], None]
     zone: tzinfo = UTC
     limits: Limits = field(default_factory=Limits)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+
+class StoreBegins(Struct, frozen=True):
+    """Says that what follows is of another store, where several are read as one."""
+
+    place: Place
 
 
 class LegacySession(Struct):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from backups_app.services.import_undo import UndoReport
 from backups_app.services.legacy_import import ImportReport
 
-COLUMNS = ("read", "new", "same", "conflicting", "rejected", "repaired", "skipped")
+COLUMNS = ("read", "new", "same", "conflicting", "rejected", "repaired", "skipped", "replaced", "both")
 PRINTED_FINDINGS = 40
 
 
@@ -22,7 +22,8 @@ def report_lines(report: ImportReport, *, dry_run: bool) -> Iterator[str]:
     for finding in report.findings[:PRINTED_FINDINGS]:
         yield f"{finding.level.value}: {finding.place}: {finding.detail}"
     if report.findings_count > PRINTED_FINDINGS:
-        yield f"... {report.findings_count} findings in all; the admin shows them under the run."
+        yield f"... {report.findings_count} findings in all."
+    yield f"Report: {report.file}"
     ending = "Nothing was written: this was a dry run." if dry_run else f"Import run {report.run_id}."
     yield f"{ending} {report.duration_seconds:.1f} s."
 

@@ -26,20 +26,29 @@ _RUN_COLUMNS = tuple(column.name for column in fields(RunDraft) if column.name n
 
 @dataclass(slots=True)
 class SessionOutcome:
-    """What became of one draft: `new`, `same` as stored, in `conflict` with it (what is stored stays), `rejected`."""
+    """What became of one draft.
 
-    result: Literal["new", "same", "conflict", "rejected"]
+    It is `new`, the `same` as stored, in `conflict` with it (what is stored stays), `replaced` it, or is `rejected`.
+    """
+
+    result: Literal["new", "same", "conflict", "replaced", "rejected"]
     pk: int | None = None
     errors: tuple[FieldError, ...] = ()
 
 
 def sessions_write(
-    *, project_id: int, drafts: Sequence[SessionDraft], now: datetime, expiring: bool = False
+    *,
+    project_id: int,
+    drafts: Sequence[SessionDraft],
+    now: datetime,
+    expiring: bool = False,
+    replacing: bool = False,
 ) -> list[SessionOutcome]:
     """Write many sessions in one transaction, and say of each draft what became of it.
 
     A stored session is never overwritten, except a placeholder (made when records came before their session), which
-    the draft fills. New runs that come along are counted as uses of their workflow, unless they say that they are.
+    the draft fills, and with `replacing`, which makes the draft the next version of session and state. New runs that
+    come along are counted as uses of their workflow, unless they say that they are.
     `expiring` is for sessions that live here: new ones get their sliding expiry, and those outside are told of them.
     Without it, for what is brought in, they keep the `expires_at` of the draft, and nobody is told of old news.
     """
@@ -47,7 +56,7 @@ def sessions_write(
     for _attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
-                return _Batch(project_id, now, expiring).write(drafts, list(outcomes))
+                return _Batch(project_id, now, expiring, replacing).write(drafts, list(outcomes))
         except IntegrityError:
             # Somebody else made one of these sessions in between: look again.
             continue
@@ -65,10 +74,11 @@ def _checked(draft: SessionDraft) -> SessionOutcome | None:
 class _Batch:
     """One attempt to write a batch."""
 
-    def __init__(self, project_id: int, now: datetime, expiring: bool) -> None:
+    def __init__(self, project_id: int, now: datetime, expiring: bool, replacing: bool) -> None:
         self.project_id = project_id
         self.now = now
         self.expiring = expiring
+        self.replacing = replacing
         self.workflows: dict[str, Workflow] = {}
 
     def write(self, drafts: Sequence[SessionDraft], outcomes: list[Any]) -> list[SessionOutcome]:
@@ -77,6 +87,7 @@ class _Batch:
         stored = self._stored([drafts[number].session_id for number in good])
         states = _current_states([session.pk for session in stored.values()])
         first: dict[str, int] = {}
+        replaced: set[str] = set()
         for number in good:
             draft, session = drafts[number], stored.get(drafts[number].session_id)
             if session is not None and not _is_placeholder(session, draft):
@@ -84,14 +95,17 @@ class _Batch:
                 same = bool(draft.metadata.get(PLACEHOLDER)) or (
                     is_same(session, draft) and _same_state(states.get(session.pk), draft.state)
                 )
-                outcomes[number] = SessionOutcome("same" if same else "conflict", session.pk)
-            elif draft.session_id in first:
+                if same or not self.replacing:
+                    outcomes[number] = SessionOutcome("same" if same else "conflict", session.pk)
+                    continue
+                replaced.add(draft.session_id)
+            if draft.session_id in first:
                 outcomes[number] = SessionOutcome("same" if drafts[first[draft.session_id]] == draft else "conflict")
             else:
                 first[draft.session_id] = number
         rows = self._store([drafts[number] for number in first.values()], stored, states)
         for session_id, number in first.items():
-            outcomes[number] = SessionOutcome("new", rows[session_id].pk)
+            outcomes[number] = SessionOutcome("replaced" if session_id in replaced else "new", rows[session_id].pk)
         return outcomes
 
     def _stored(self, session_ids: list[str]) -> dict[str, Session]:
@@ -111,10 +125,23 @@ class _Batch:
         sessions = {**self._insert(fresh), **self._fill(filled, stored)}
         self._tell(fresh, Event.Kind.SESSION_CREATED)
         self._tell(filled, Event.Kind.SESSION_UPDATED)
-        without_state = [draft for draft in drafts if sessions[draft.session_id].pk not in states]
-        SessionState.objects.bulk_create(_states(without_state, sessions), batch_size=ROWS_PER_STATEMENT)
+        changed = [draft for draft in drafts if self._has_next_state(states.get(sessions[draft.session_id].pk), draft)]
+        versions = self._states_left(changed, sessions, states)
+        SessionState.objects.bulk_create(_states(changed, sessions, versions), batch_size=ROWS_PER_STATEMENT)
         runs_store(self.project_id, list(self._runs(drafts, sessions)))
         return sessions
+
+    def _has_next_state(self, current: SessionState | None, draft: SessionDraft) -> bool:
+        return current is None or (self.replacing and not _same_state(current, draft.state))
+
+    def _states_left(
+        self, drafts: list[SessionDraft], sessions: dict[str, Session], states: dict[int, SessionState]
+    ) -> dict[int, int]:
+        """Make checkpoints of the states that are replaced, and return the next version of each session's state."""
+        left = [states[sessions[draft.session_id].pk] for draft in drafts if sessions[draft.session_id].pk in states]
+        if left:
+            SessionState.objects.filter(pk__in=[state.pk for state in left]).update(is_current=None)
+        return {state.session_id: state.version + 1 for state in left}
 
     def _tell(self, drafts: list[SessionDraft], kind: str) -> None:
         if self.expiring and drafts:
@@ -198,10 +225,13 @@ def _same_state(stored: SessionState | None, draft: StateDraft | None) -> bool:
     return stored is not None and all(getattr(stored, name) == value for name, value in draft.values().items())
 
 
-def _states(drafts: Iterable[SessionDraft], sessions: dict[str, Session]) -> list[SessionState]:
+def _states(
+    drafts: Iterable[SessionDraft], sessions: dict[str, Session], versions: dict[int, int]
+) -> list[SessionState]:
     return [
         SessionState(
             session=sessions[draft.session_id],
+            version=versions.get(sessions[draft.session_id].pk, 1),
             is_current=True,
             created_at=sessions[draft.session_id].updated_at,
             **draft.state.values(),

@@ -97,7 +97,7 @@ def interrupted(store, project, caller, now, monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_ENTRIES", 40)
     left = iter(range(3))
 
-    def tell(_done, _total):
+    def tell(_standing):
         if next(left, None) is None:
             raise Stopped
 
@@ -163,7 +163,7 @@ def test_a_process_whose_run_was_taken_over_stores_nothing_more(store, project, 
     monkeypatch.setattr(chunks, "CHUNK_ENTRIES", 40)
     seen = []
 
-    def tell(_done, _total):
+    def tell(_standing):
         if not seen:
             seen.append(Message.objects.count())
             ImportRun.objects.update(attempt=2)

@@ -15,11 +15,12 @@ from config.shared.errors import Conflict, NotFound
 from history_app.models import Arrival, Message, TokenUsage
 from history_app.services.edits import fact_update
 from history_app.services.recording import record_many
-from sessions_app.models import AuditEntry, Session, SystemConfig, Workflow
+from sessions_app.models import AuditEntry, KnowledgeSource, Session, SystemConfig, UserConfig, Workflow
 from sessions_app.services.configs import config_set
 from sessions_app.services.session_counts import session_counts_difference
 from sessions_app.services.sessions import session_update
 from tests.backups_app.imported_rows import FACTS, rows
+from tests.backups_app.real_stores import REAL, with_real_stores
 from tests.backups_app.test_import_resume import filled
 from tests.factories import make_project
 from tests.samples.history_store import message, record, write_history, write_session
@@ -187,6 +188,17 @@ def test_a_run_is_undone_once(bring_in, undo, tmp_path):
         undo(run)
     with pytest.raises(NotFound):
         undo(run + 100)
+
+
+@with_real_stores
+@pytest.mark.parametrize("name", ["history_store", "agent_flow", "blueplan", "mysql_chat", "session_payloads"])
+def test_a_real_store_is_taken_back_whole(name, bring_in, undo, project):
+    empty = _store(project)
+    report = undo(bring_in(REAL / "stores" / name))
+    assert (report.done, report.obstacles) == (True, [])
+    assert _store(project) == empty
+    assert not UserConfig.objects.filter(project=project).exists()
+    assert not KnowledgeSource.objects.filter(project=project).exists()
 
 
 def _command(*arguments):

@@ -246,7 +246,7 @@ def test_the_run_is_recorded_with_its_counts(store, bring_in, now):
 
 
 def test_an_error_of_ours_leaves_a_failed_run(store, bring_in):
-    def stop(done, total):
+    def stop(_standing):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -370,7 +370,7 @@ def test_an_import_that_was_stopped_goes_on_where_it_stood(tmp_path, bring_in, c
     monkeypatch.setattr(chunks, "CHUNK_ENTRIES", 2)
     left = iter(range(3))
 
-    def tell(_done, _total):
+    def tell(_standing):
         if next(left, None) is None:
             raise Stopped
 

@@ -137,10 +137,11 @@ class SessionTaking:
     def _status(self) -> str:
         found = self.given.get("status", "active")
         word = found.strip().lower() if type(found) is str else ""
-        status = STATUSES.get(word, "inactive")
+        mapped = self.reading.statuses.get(found) if type(found) is str else None
+        status = mapped or STATUSES.get(word, "inactive")
         if found != status:
             self.metadata[STATUS_AS_FOUND] = found
-        if found not in self.expected_words:
+        if mapped is None and found not in self.expected_words:
             self._repair("status", f"the status {found!r:.100} is taken as {status}")
         return status
 

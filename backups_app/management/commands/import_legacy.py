@@ -2,8 +2,9 @@
 
 import gc
 import json
+import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from backups_app.legacy.formats import FORMATS
 from backups_app.legacy.locations import Location, location_of
 from backups_app.management.import_lines import report_lines, undo_lines
+from backups_app.management.import_progress import shown
 from backups_app.services.import_undo import import_undo
 from backups_app.services.legacy_import import ImportReport, import_resume, store_import
+from backups_app.services.legacy_import.conflicts import OnConflict
+from backups_app.services.legacy_import.options import ImportOptions
 from backups_app.services.legacy_import.runner import AUTO
 from config.env import env
 from config.shared.callers import Caller
@@ -47,6 +49,17 @@ class Command(BaseCommand):
         parser.add_argument("--format", default=AUTO, choices=(AUTO, *FORMATS), help="default: recognised by itself")
         parser.add_argument("--project", default=DEFAULT_PROJECT, help="slug of the project (default: default)")
         parser.add_argument("--timezone", default="UTC", help="zone of times that name none (default: UTC)")
+        parser.add_argument(
+            "--map-status", action="append", default=[], metavar="WORD=STATUS",
+            help="what a word for a session's status means; may be given several times",
+        )  # fmt: skip
+        parser.add_argument(
+            "--on-conflict", default=OnConflict.KEEP, choices=[each.value for each in OnConflict],
+            help="when an id is stored with another content: keep the stored one (default), replace it, or keep both",
+        )  # fmt: skip
+        parser.add_argument(
+            "--report", type=Path, metavar="FILE", help="where the report goes (default: DATA_DIR/reports)"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would come in, and write nothing")
         parser.add_argument(
             "--resume", nargs="?", type=int, const=LATEST, metavar="RUN",
@@ -98,15 +111,21 @@ class Command(BaseCommand):
 
     def _imported(self, given: dict[str, Any], options: dict[str, Any]) -> ImportReport:
         path = None if options["path"] is None else _location(options["path"])
-        if path is None and not options["resume"]:
-            raise CommandError("Say which store, by its path or the URL of its server.")
-        with _seldom_collected(), _bar() as progress:
+        given |= {"path": path, "report_to": options["report"]}
+        with _seldom_collected(), shown(sys.stderr) as progress:
             if options["resume"] is not None:
-                return import_resume(**given, path=path, run_id=options["resume"] or None, progress=progress)
+                return import_resume(**given, run_id=options["resume"] or None, progress=progress)
             if path is None:
                 raise CommandError("Say which store, by its path or the URL of its server.")
             stated: dict[str, Any] = {"source_format": options["format"], "dry_run": options["dry_run"]}
-            return store_import(**given, **stated, path=path, zone=_zone(options["timezone"]), progress=progress)
+            return store_import(**given, **stated, options=_chosen(options), progress=progress)
+
+
+def _chosen(options: dict[str, Any]) -> ImportOptions:
+    words = dict(word.rpartition("=")[::2] for word in options["map_status"])
+    if "" in words:
+        raise CommandError("--map-status wants WORD=STATUS, such as done=completed.")
+    return ImportOptions(_zone(options["timezone"]), words, OnConflict(options["on_conflict"]))
 
 
 def _location(given: Location) -> Location:
@@ -115,15 +134,6 @@ def _location(given: Location) -> Location:
         return given.resolve()
     password = env.str("LEGACY_PASSWORD", default="")
     return given.with_password(password) if password else given
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    console = Console(stderr=True)
-    columns = (TextColumn("Importing"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("import", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager

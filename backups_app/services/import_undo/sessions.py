@@ -102,6 +102,13 @@ def _obstacles(run: ImportRun, brought: dict[int, Brought], tables: dict[Any, Ro
         for session, name in rows.foreign
     ]
     made = {pk: theirs for pk, theirs in brought.items() if theirs.made or "filled_session" in theirs.kinds}
+    found += [
+        f"session {names[pk]!r:.300}: {kind.replace('_', ' ')} {name!r:.300} cannot be taken back"
+        for pk, theirs in brought.items()
+        for kind in theirs.kinds
+        if kind.startswith("replaced_")
+        for name in theirs.kinds[kind]
+    ]
     return found + _changed_sessions(made, names) + changed_since(run, brought, names)
 
 

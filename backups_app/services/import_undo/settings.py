@@ -6,12 +6,24 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, TextField, Value
+from django.db.models.functions import Concat
 
 from backups_app.models import ImportOrigin, ImportRun
 from config.shared.callers import Caller
-from sessions_app.models import Session, SystemConfig, Workflow, WorkflowRun
+from sessions_app.models import (
+    AuditEntry,
+    KnowledgeSource,
+    ProviderKey,
+    Session,
+    SystemConfig,
+    UserConfig,
+    Workflow,
+    WorkflowRun,
+)
 from sessions_app.services.configs import config_delete, config_rollback
+from sessions_app.services.staff_edits import row_delete
+from sessions_app.services.user_configs import provider_key_delete, user_config_delete
 from sessions_app.services.workflows import workflow_delete, workflow_update
 
 
@@ -21,6 +33,8 @@ class Kind(NamedTuple):
     table: Any
     key: str
     remove: Callable[[Any, datetime, Caller], Any]
+    # What the audit calls it, where its time of change is the source's own and says nothing.
+    audited: str = ""
 
 
 def _config_remove(row: SystemConfig, now: datetime, caller: Caller) -> None:
@@ -45,12 +59,28 @@ def _workflow_remove(row: Workflow, now: datetime, caller: Caller) -> None:
     workflow_delete(workflow=row, now=now, caller=caller)
 
 
+def _user_remove(row: UserConfig, now: datetime, caller: Caller) -> None:
+    user_config_delete(user_config=row, now=now, caller=caller)
+
+
+def _provider_key_remove(row: ProviderKey, now: datetime, caller: Caller) -> None:
+    provider_key_delete(user_config=row.user_config, provider=row.provider, now=now, caller=caller)
+
+
+def _source_remove(row: KnowledgeSource, now: datetime, caller: Caller) -> None:
+    """To mark it as deleted would leave it there."""
+    row_delete(row=row, caller=caller, now=now)
+
+
 # A kind of an import that stands beside sessions is one line here. The order is that of going.
 KINDS = {
     "config": Kind(SystemConfig, "key", _config_remove),
     "workflow": Kind(Workflow, "workflow_id", _workflow_remove),
     "named_workflow": Kind(Workflow, "workflow_id", _workflow_remove),
     "filled_workflow": Kind(Workflow, "workflow_id", _workflow_empty),
+    "provider_key": Kind(ProviderKey, "", _provider_key_remove, "user_config"),
+    "user_config": Kind(UserConfig, "user_id", _user_remove, "user_config"),
+    "knowledge_source": Kind(KnowledgeSource, "pk", _source_remove, "knowledge_source"),
 }
 
 
@@ -63,7 +93,7 @@ def look_beside(run: ImportRun) -> tuple[Counter[str], list[str]]:
         if kind in KINDS:
             obstacles += _obstacles(run, kind, names)
         else:
-            obstacles.append(f"what is of the kind {kind!r} cannot be taken out")
+            obstacles += [f"{kind} {name!r:.300} cannot be taken back" for name in names]
     return counts, obstacles
 
 
@@ -71,10 +101,9 @@ def look_beside(run: ImportRun) -> tuple[Counter[str], list[str]]:
 def take_out_beside(run: ImportRun, now: datetime, caller: Caller) -> None:
     """Remove what the run brought beside its sessions, which are gone by now."""
     brought = _brought(run)
-    for kind, (table, key, remove) in KINDS.items():
-        rows = table.objects.filter(project_id=run.project_id, **{f"{key}__in": brought.get(kind, [])})
-        for row in rows.order_by("pk"):
-            remove(row, now, caller)
+    for kind, known in KINDS.items():
+        for row in _rows(run, kind, brought.get(kind, [])).order_by("pk"):
+            known.remove(row, now, caller)
     ImportOrigin.objects.filter(run=run).delete()
 
 
@@ -87,12 +116,26 @@ def _brought(run: ImportRun) -> dict[str, list[str]]:
     return found
 
 
+def _rows(run: ImportRun, kind: str, names: list[str]) -> Any:
+    """The rows of a kind by what an origin calls them; a provider's key is called `user/provider`."""
+    table, key = KINDS[kind].table, KINDS[kind].key
+    if table is not ProviderKey:
+        return table.objects.filter(project_id=run.project_id, **{f"{key}__in": names})
+    rows = ProviderKey.objects.filter(user_config__project=run.project_id).select_related("user_config")
+    named = Concat("user_config__user_id", Value("/"), "provider", output_field=TextField())
+    return rows.annotate(called=named).filter(called__in=names)
+
+
 def _obstacles(run: ImportRun, kind: str, names: list[str]) -> list[str]:
-    table, key, _remove = KINDS[kind]
-    rows = table.objects.filter(project_id=run.project_id, **{f"{key}__in": names})
-    changed = rows.exclude(updated_at=run.started_at).values_list(key, flat=True)
+    known, rows = KINDS[kind], _rows(run, kind, names)
+    if known.audited:
+        touched = names if known.table is not ProviderKey else [name.rpartition("/")[0] for name in names]
+        entries = AuditEntry.objects.filter(project_id=run.project_id, target_type=known.audited, at__gt=run.started_at)
+        changed = entries.filter(target_id__in=touched).values_list("target_id", flat=True).distinct()
+    else:
+        changed = rows.exclude(updated_at=run.started_at).values_list(known.key, flat=True)
     found = [f"{kind} {name!r:.300} was changed since" for name in changed]
-    if table is Workflow and kind != "filled_workflow":
+    if known.table is Workflow and kind != "filled_workflow":
         found += _users(run, rows)
     return found
 

@@ -19,16 +19,19 @@ class ImportContext:
     """One run on its way, or one batch of it that is tried. `now` is when the run began, also when it is resumed.
 
     `sessions` are the ids of sessions that are known to be stored; `counted_workflows` are the workflows whose number
-    of uses the store itself has kept.
+    of uses the store itself has kept; `renamed` are the sessions of this store that are kept beside stored ones of the
+    same id, whose records follow them.
     """
 
     run: ImportRun
     now: datetime
     caller: Caller
     zone: tzinfo
+    on_conflict: str = "keep"
     report: ImportReport = field(default_factory=ImportReport)
     sessions: LayeredSet[str] = field(default_factory=LayeredSet)
     counted_workflows: LayeredSet[str] = field(default_factory=LayeredSet)
+    renamed: dict[str, str] = field(default_factory=dict)
     log: FindingLog = field(init=False)
     origins: OriginLog = field(init=False)
 
@@ -60,11 +63,13 @@ class ImportContext:
         """Keep where a row comes from that this run has stored: its public id, and its session's primary key."""
         self.origins.add(kind, key, place, session)
 
-    def settle(self, kind: str, result: str, *, repaired: bool = False) -> None:
-        """Count one item that was read: `new`, `same`, `conflicting` or `rejected`."""
+    def settle(self, kind: str, result: str, *, repaired: bool = False, solved: str = "") -> None:
+        """Count one item that was read: `new`, `same`, `conflicting` (and `replaced` or `both`) or `rejected`."""
         counts = self.report.kinds[kind]
         setattr(counts, result, getattr(counts, result) + 1)
         counts.repaired += repaired
+        if solved:
+            setattr(counts, solved, getattr(counts, solved) + 1)
 
     def refuse(self, kind: str, place: Place, detail: str, raw: Any) -> None:
         """Report an item that was read and counted, but cannot be stored."""

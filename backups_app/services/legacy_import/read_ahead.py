@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 
-from backups_app.legacy.types import Finding, LegacyItem
+from backups_app.legacy.types import (
+    Finding,
+    LegacyItem,
+    StoreBegins,
+)
 
-Entry = LegacyItem | Finding
+Entry = LegacyItem | Finding | StoreBegins
 BATCH_ENTRIES = 250
 BATCH_BYTES = 500_000
 # As much as one batch of the writer: while the database works on that, the next one is read. It also bounds the memory.
@@ -45,7 +49,7 @@ class ReadAhead:
             self._hand_over()
 
     @contextmanager
-    def entries(self, items: Generator[LegacyItem, None, None]) -> Iterator[Iterator[Entry]]:
+    def entries(self, items: Generator[LegacyItem | StoreBegins, None, None]) -> Iterator[Iterator[Entry]]:
         """Everything in order, read by another thread.
 
         However the context is left, the reader is stopped and has closed what it had open. An error in the reader is
@@ -70,7 +74,7 @@ class ReadAhead:
         if batch.error is not None:
             raise batch.error
 
-    def _run(self, items: Generator[LegacyItem, None, None]) -> None:
+    def _run(self, items: Generator[LegacyItem | StoreBegins, None, None]) -> None:
         try:
             for item in items:
                 self.add(item)

@@ -1,13 +1,22 @@
 """Brings in history: records become drafts by the one validator, and go through the bulk writer in batches."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from backups_app.legacy.types import LegacyRecord
+from backups_app.services.legacy_import.conflicts import (
+    OnConflict,
+    kept_beside_finding,
+    record_beside,
+    record_replace,
+)
 from backups_app.services.legacy_import.items import ImportContext
 from config.shared.errors import InvalidInput, TooLarge
 from history_app.services.drafts import Draft
-from history_app.services.ingest import Outcome, records_write
+from history_app.services.ingest import Outcome, OutcomeKind, records_write
 from history_app.services.records import record_parse
 from sessions_app.models import Session
 from sessions_app.services.drafts import SessionDraft
@@ -16,6 +25,8 @@ from sessions_app.services.session_batches import PLACEHOLDER, sessions_write
 PLACEHOLDER_KIND = "placeholder_session"
 STEP_KIND = "subtask"
 RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
+
+_Written = tuple[LegacyRecord, Draft, Outcome, int | None]
 
 
 class RecordImport:
@@ -50,30 +61,74 @@ class RecordImport:
         self._records, self._drafts = [], []
         if not drafts:
             return
-        context = self._context
+        if self._context.renamed:
+            drafts = [self._following(draft) for draft in drafts]
         self._ensure_sessions(drafts)
-        result = records_write(project_id=context.project_id, drafts=drafts, now=context.now)
-        for record, outcome in zip(records, result.outcomes, strict=True):
-            self._settle(record, outcome, result.session_pks)
+        contradicting = []
+        for record, draft, outcome, session in self._written(records, drafts):
+            if outcome.kind == OutcomeKind.CONFLICT and self._context.on_conflict != OnConflict.KEEP:
+                contradicting.append((record, draft))
+            else:
+                self._settle(record, outcome, session)
+        if contradicting:
+            self._solve(contradicting)
 
-    def _settle(self, record: LegacyRecord, outcome: Outcome, sessions: dict[str, int]) -> None:
+    def _following(self, draft: Draft) -> Draft:
+        """The draft in the session that was renamed, where its session was."""
+        name = self._context.renamed.get(draft.session_id)
+        return draft if name is None else replace(draft, session_id=name)
+
+    def _written(self, records: list[LegacyRecord], drafts: list[Draft]) -> Iterator[_Written]:
+        context = self._context
+        result = records_write(project_id=context.project_id, drafts=drafts, now=context.now)
+        pks = result.session_pks
+        for record, draft, outcome in zip(records, drafts, result.outcomes, strict=True):
+            yield record, draft, outcome, pks.get(draft.session_id)
+
+    def _solve(self, contradicting: list[tuple[LegacyRecord, Draft]]) -> None:
+        """Replace what is stored, or keep both, as was asked for."""
+        if self._context.on_conflict == OnConflict.REPLACE:
+            for record, _draft in contradicting:
+                self._replace(record)
+            return
+        beside = [record_beside(record, draft) for record, draft in contradicting]
+        for record, _draft, outcome, session in self._written(
+            [each for each, _ in beside], [each for _, each in beside]
+        ):
+            solved = "both" if outcome.kind == OutcomeKind.NEW else ""
+            self._settle(record, outcome, session, solved=solved)
+
+    def _replace(self, record: LegacyRecord) -> None:
+        pk, why = record_replace(record, self._context)
+        if pk is None:
+            self._count(record, "conflicting")
+            self._context.contradict(record.kind, record.place, why, _raw(record))
+            return
+        self._count(record, "conflicting", solved="replaced")
+        self._context.brought(f"replaced_{record.kind}", record.record_id, record.place, pk)
+        self._context.report.sums.add(record)
+
+    def _settle(self, record: LegacyRecord, outcome: Outcome, session: int | None, *, solved: str = "") -> None:
         context, report, result = self._context, self._context.report, RESULTS[outcome.kind.value]
-        self._count(record, result)
+        self._count(record, "conflicting" if solved else result, solved=solved)
         if result in ("new", "same"):
             report.sums.add(record)
             if result == "new":
                 report.new_sums.add(record)
-                context.brought(record.kind, record.record_id, record.place, sessions[record.session_id])
+                context.brought(record.kind, record.record_id, record.place, session)
+            if solved:
+                context.log.add_note(kept_beside_finding(record.kind, record, record.record_id))
             return
         detail = f"{outcome.pointer}: {outcome.reason}"
         tell = context.contradict if result == "conflicting" else context.refuse
         tell(record.kind, record.place, detail, _raw(record))
 
-    def _count(self, record: LegacyRecord, result: str) -> None:
+    def _count(self, record: LegacyRecord, result: str, *, solved: str = "") -> None:
         """Count what became of a record; the steps of a task share its lot."""
-        self._context.settle(record.kind, result, repaired=record.repaired and result != "rejected")
+        repaired = record.repaired and result != "rejected"
+        self._context.settle(record.kind, result, repaired=repaired, solved=solved)
         for _step in range(_steps(record)):
-            self._context.settle(STEP_KIND, result)
+            self._context.settle(STEP_KIND, result, solved=solved)
 
     def _ensure_sessions(self, drafts: list[Draft]) -> None:
         """Make placeholders for sessions that no file and no table tells of; a later import may fill them."""

@@ -17,7 +17,11 @@ TOKEN_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 @dataclass(slots=True)
 class KindCounts:
-    """How many items of one kind were read, and what became of each. `repaired` and `skipped` are counted beside."""
+    """How many items of one kind were read, and what became of each.
+
+    Counted beside are `repaired` and `skipped`, and of the conflicting ones those that `replaced` what was stored or
+    were stored beside it (`both`).
+    """
 
     read: int = 0
     new: int = 0
@@ -26,6 +30,8 @@ class KindCounts:
     rejected: int = 0
     repaired: int = 0
     skipped: int = 0
+    replaced: int = 0
+    both: int = 0
 
     @property
     def balances(self) -> bool:
@@ -92,6 +98,7 @@ class ImportReport:
     findings: list[Finding] = field(default_factory=list)
     findings_count: int = 0
     duration_seconds: float = 0.0
+    file: str = ""
 
     @property
     def balances(self) -> bool:
@@ -126,6 +133,7 @@ class ImportReport:
             "sums": self.sums_told(),
             "findings": [finding_told(finding) for finding in self.findings],
             "findings_count": self.findings_count,
+            "report": self.file,
             "duration_seconds": round(self.duration_seconds, 3),
         }
 

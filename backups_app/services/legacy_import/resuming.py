@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from backups_app.legacy.types import Finding, LegacyRecord, LegacySession, LegacyWorkflow, Level, Place
+from backups_app.legacy.types import Finding, LegacyRecord, LegacySession, LegacyWorkflow, Level, Place, StoreBegins
 from backups_app.models import ImportFinding, ImportRun
+from backups_app.services.legacy_import.conflicts import OnConflict
 from backups_app.services.legacy_import.items import ImportContext
 from backups_app.services.legacy_import.read_ahead import Entry
 from backups_app.services.legacy_import.report import SHOWN_FINDINGS, TOKEN_SUMS, ImportReport, KindCounts, Sums
+from backups_app.services.legacy_import.sessions import renamed_recall
 from sessions_app.models import Session
 
 IDS_PER_QUERY = 500
@@ -39,6 +41,7 @@ def _finding(row: ImportFinding) -> Finding:
 def recall(entries: Iterable[Entry], context: ImportContext) -> None:
     """Know again what these entries, which are committed, had taught the run."""
     names: set[str] = set()
+    sessions: list[LegacySession] = []
     for entry in entries:
         if isinstance(entry, LegacyRecord):
             names.add(entry.session_id)
@@ -46,6 +49,9 @@ def recall(entries: Iterable[Entry], context: ImportContext) -> None:
             context.report.new_sums.recall(entry)
         elif isinstance(entry, LegacySession):
             names.add(entry.session_id)
+            sessions.append(entry)
+        elif isinstance(entry, StoreBegins):
+            sessions.clear()
         elif isinstance(entry, LegacyWorkflow) and entry.usage_count:
             context.counted_workflows.add(entry.name)
     # A session that was rejected is not there: the first of its records makes a placeholder.
@@ -54,3 +60,5 @@ def recall(entries: Iterable[Entry], context: ImportContext) -> None:
         some = wanted[start : start + IDS_PER_QUERY]
         rows = Session.objects.filter(project_id=context.project_id, session_id__in=some)
         context.sessions.update(rows.values_list("session_id", flat=True))
+    if context.on_conflict == OnConflict.BOTH:
+        renamed_recall(sessions, context)

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -14,15 +14,18 @@ from django.utils.translation import gettext as _
 
 from backups_app.legacy.formats import FORMATS, LegacyStore, detect
 from backups_app.legacy.locations import Location, location_of
-from backups_app.legacy.types import Finding, Limits, Reading
+from backups_app.legacy.types import Finding, Limits, Reading, StoreBegins
+from backups_app.legacy.walking import SeveralStores, parts_of
 from backups_app.models import ImportRun
 from backups_app.services.backups.runs import lease_renewed
 from backups_app.services.legacy_import.chunks import chunks
 from backups_app.services.legacy_import.fingerprints import fingerprint_of
 from backups_app.services.legacy_import.items import ImportContext
+from backups_app.services.legacy_import.options import ImportOptions
 from backups_app.services.legacy_import.parts import Parts
 from backups_app.services.legacy_import.read_ahead import Entry, ReadAhead
 from backups_app.services.legacy_import.report import ImportReport
+from backups_app.services.legacy_import.report_file import report_path, report_write
 from backups_app.services.legacy_import.resuming import recall, report_of
 from backups_app.services.legacy_import.runs import (
     run_advance,
@@ -39,10 +42,26 @@ from config.shared.retries import retried
 
 AUTO = "auto"
 SOURCE_LENGTH = 1000
+SEVERAL = "several"
 # JSON can write a text twice as long as UTF-8 (\uXXXX for a Chinese character), and a record has more than one field. A
 # longer line is told and passed over without being held in memory.
 LINE_PER_RECORD = 3
-Progress = Callable[[int, int], None]
+
+
+class Standing(NamedTuple):
+    """How far an import has come: bytes of the source, entries, and the seconds that this process has been at work.
+
+    `passed` of the entries were there before it took the run over.
+    """
+
+    bytes_read: int
+    bytes: int
+    entries: int
+    passed: int
+    seconds: float
+
+
+Progress = Callable[[Standing], None]
 
 
 def store_import(
@@ -52,34 +71,37 @@ def store_import(
     now: datetime,
     caller: Caller,
     source_format: str = AUTO,
-    zone: tzinfo = UTC,
+    options: ImportOptions | None = None,
     dry_run: bool = False,
+    report_to: Path | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Bring the store at `path` (or at the URL of a server) into a project and return the reconciliation.
 
-    Every batch is committed as it is written, with how far the run has come, and nothing that is stored is
-    overwritten: a run that was cut short is resumed, or simply run again. With `dry_run` all of it happens in one
-    transaction that is taken back. `zone` is that of times without one; `progress` is called with the bytes read and
-    the bytes there are. Raises InvalidInput for a path that holds no store of the format. An error that is no fault of
-    the store's content marks the run failed and is raised.
+    A folder of several stores is walked: each is recognised and read after the other. Every batch is committed as it
+    is written, with how far the run has come: a run that was cut short is resumed, or simply run again. With
+    `dry_run` all of it happens in one transaction that is taken back. `report_to` is the file of the report (default:
+    one in DATA_DIR/reports). Raises InvalidInput for a path that holds no store of the format. An error that is no
+    fault of the store's content marks the run failed and is raised.
     """
+    chosen = options or ImportOptions()
+    chosen.check()
     name = _format_of(path, source_format)
     run = ImportRun(
         project_id=project_id,
         source=str(path)[:SOURCE_LENGTH],
         source_format=name,
-        options={"timezone": str(zone)},  # type: ignore[misc]
+        options=chosen.told(),  # type: ignore[misc]
         fingerprint=fingerprint_of(path),
         started_at=now,
     )
     if not dry_run:
         stale_imports_interrupt(now=now)
         run_begin(run=run, now=now)
-        return _Import(run, caller, now, progress).recorded(path)
+        return _Import(run, caller, now, progress, report_to).recorded(path)
     with transaction.atomic():
         run_begin(run=run, now=now)
-        report = _Import(run, caller, now, progress, alone=True).recorded(path)
+        report = _Import(run, caller, now, progress, report_to, alone=True).recorded(path)
         transaction.set_rollback(True)
     report.run_id = None
     return report
@@ -92,6 +114,7 @@ def import_resume(
     caller: Caller,
     path: Location | None = None,
     run_id: int | None = None,
+    report_to: Path | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Go on with an interrupted run, by its number or else the newest of this path, and return the reconciliation.
@@ -106,32 +129,56 @@ def import_resume(
     path = location_of(run.source) if path is None else path
     _format_of(path, run.source_format)
     run_take_over(run=run, fingerprint=fingerprint_of(path), now=now)
-    return _Import(run, caller, now, progress).recorded(path)
+    return _Import(run, caller, now, progress, report_to).recorded(path)
 
 
 def _format_of(path: Location, source_format: str) -> str:
     if isinstance(path, Path) and not path.is_dir() and not path.is_file():
         raise InvalidInput.at("/path", _("There is no file or folder %s.") % path)
-    name = detect(path) if source_format == AUTO else source_format
-    if name not in FORMATS:
+    name = _recognised(path) if source_format == AUTO else source_format
+    if name != SEVERAL and name not in FORMATS:
         raise InvalidInput.at("/format", _("No known store lies in %s.") % path)
     return name
+
+
+def _recognised(path: Location) -> str:
+    if not isinstance(path, Path):
+        return detect(path) or ""
+    parts = parts_of(path)
+    return SEVERAL if parts[0].path != path else parts[0].source_format or ""
+
+
+def _opened(run: ImportRun, path: Location, reading: Reading) -> LegacyStore:
+    if run.source_format == SEVERAL and isinstance(path, Path):
+        return SeveralStores(path, parts_of(path), reading)
+    return FORMATS[run.source_format].open(path, reading)
 
 
 class _Import:
     """One process at work on a run that it has begun or taken over; `alone` says that nobody else sees its row."""
 
     def __init__(
-        self, run: ImportRun, caller: Caller, now: datetime, progress: Progress | None, *, alone: bool = False
+        self,
+        run: ImportRun,
+        caller: Caller,
+        now: datetime,
+        progress: Progress | None,
+        report_to: Path | None,
+        *,
+        alone: bool = False,
     ) -> None:
         self._run = run
         self._caller = caller
         self._begun = now
         self._clock = time.monotonic()
         self._before = run.seconds
-        zone = ZoneInfo(run.options["timezone"])
-        self._context = ImportContext(run, run.started_at, caller, zone, report=report_of(run))
+        self._passed = run.position
+        self._options = ImportOptions.of(run.options)
+        self._context = ImportContext(
+            run, run.started_at, caller, self._options.zone, self._options.on_conflict, report=report_of(run)
+        )
         self._progress = progress
+        self._report_to = report_to
         self._alone = alone
 
     def recorded(self, path: Location) -> ImportReport:
@@ -159,7 +206,8 @@ class _Import:
             query_seconds=settings.QUERY_TIMEOUT,
         )
         ahead = ReadAhead()
-        store = FORMATS[self._run.source_format].open(path, Reading(ahead.add, self._context.zone, limits))
+        reading = Reading(ahead.add, self._options.zone, limits, self._options.statuses)
+        store = _opened(self._run, path, reading)
         with ahead.entries(store.items()) as entries:
             self._go_on(entries)
             for chunk in chunks(entries):
@@ -181,6 +229,8 @@ class _Import:
         for entry in chunk:
             if isinstance(entry, Finding):
                 tried.log.add(entry)
+            elif isinstance(entry, StoreBegins):
+                tried.renamed.clear()
             else:
                 parts.add(entry)
         position = self._run.position + len(chunk)
@@ -200,13 +250,17 @@ class _Import:
 
     def _tell(self, store: LegacyStore) -> None:
         if self._progress is not None:
-            self._progress(store.bytes_read, store.bytes)
+            seconds = time.monotonic() - self._clock
+            self._progress(Standing(store.bytes_read, store.bytes, self._run.position, self._passed, seconds))
 
     def _end(self, status: ImportRun.Status, failure: str = "") -> None:
         """Store how the run ended."""
         report = self._context.report
         report.duration_seconds = self._seconds()
         report.status = status.value
+        path = report_path(self._run, self._report_to)
+        report.file = str(path)
+        report_write(run=self._run, report=report, path=path)
         run_end(
             run=self._run, status=status, failure=failure, report=report, seconds=report.duration_seconds,
             caller=self._caller, now=self._now(),

@@ -53,6 +53,7 @@ def run_end(
     ended = run_mine(run).update(
         status=status,
         failure=failure,
+        report=report.file,
         counts=report.counts_told(),
         sums=report.sums_told(),
         seconds=seconds,

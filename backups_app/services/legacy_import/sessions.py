@@ -1,11 +1,17 @@
 """Brings in sessions with their states and workflow runs, in batches."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import tzinfo
 from typing import Any
 
 from backups_app.legacy.times import time_read
 from backups_app.legacy.types import LegacySession
+from backups_app.services.legacy_import.conflicts import (
+    OnConflict,
+    beside_id,
+    kept_beside_finding,
+    replaced_finding,
+)
 from backups_app.services.legacy_import.items import ImportContext
 from sessions_app.models import Session, Workflow, WorkflowRun
 from sessions_app.services.drafts import GREATEST_COUNT, RunDraft, SessionDraft, StateDraft
@@ -45,14 +51,63 @@ class SessionImport:
         drafts = [session_draft(session, context) for session in sessions]
         there = _stored(context.project_id, drafts)
         workflows = _workflows(context.project_id, drafts)
-        outcomes = sessions_write(project_id=context.project_id, drafts=drafts, now=context.now)
+        before = self._contents(drafts)
+        outcomes = sessions_write(
+            project_id=context.project_id, drafts=drafts, now=context.now, replacing=before is not None
+        )
         runs_after = _runs(context.project_id, run_ids)
         for name in sorted(_workflows(context.project_id, drafts) - workflows):
             context.brought("named_workflow", name, None)
-        for session, outcome in zip(sessions, outcomes, strict=True):
-            self._settle(session, outcome, filled=session.session_id in there)
+        contradicting = []
+        for session, draft, outcome in zip(sessions, drafts, outcomes, strict=True):
+            if outcome.result == "conflict" and context.on_conflict == OnConflict.BOTH:
+                contradicting.append((session, draft))
+            elif outcome.result == "replaced":
+                self._replaced(session, outcome, (before or {})[session.session_id])
+            else:
+                self._settle(session, outcome, filled=session.session_id in there)
             if has_run(session):
                 self._settle_run(session, outcome, runs_before, runs_after)
+        self._keep_beside(contradicting)
+
+    def _contents(self, drafts: list[SessionDraft]) -> dict[str, dict[str, Any]] | None:
+        """What is stored of these sessions, where it may be replaced; None where it may not."""
+        if self._context.on_conflict != OnConflict.REPLACE:
+            return None
+        ids = [draft.session_id for draft in drafts]
+        rows = Session.objects.filter(project_id=self._context.project_id, session_id__in=ids)
+        return {row.session_id: _content(row) for row in rows}
+
+    def _replaced(self, session: LegacySession, outcome: SessionOutcome, before: dict[str, Any]) -> None:
+        context = self._context
+        context.sessions.add(session.session_id)
+        context.settle("session", "conflicting", repaired=session.repaired, solved="replaced")
+        if session.state is not None:
+            context.settle("state", "conflicting", solved="replaced")
+        context.log.add_note(replaced_finding("session", session, session.session_id, before))
+        context.brought("replaced_session", session.session_id, session.place, outcome.pk)
+
+    def _keep_beside(self, contradicting: list[tuple[LegacySession, SessionDraft]]) -> None:
+        """Store sessions under ids of their own; the records that come for them from this store follow."""
+        context = self._context
+        drafts = []
+        for session, draft in contradicting:
+            name = _beside_id(draft)
+            context.renamed[session.session_id] = name
+            drafts.append(replace(draft, session_id=name, runs=[]))
+        outcomes = sessions_write(project_id=context.project_id, drafts=drafts, now=context.now)
+        for (session, _former), draft, outcome in zip(contradicting, drafts, outcomes, strict=True):
+            is_new = outcome.result == "new"
+            result, solved = ("conflicting", "both") if is_new else (RESULTS[outcome.result], "")
+            context.settle("session", result, repaired=session.repaired, solved=solved)
+            if session.state is not None:
+                context.settle("state", result, solved=solved)
+            context.sessions.add(draft.session_id)
+            if is_new:
+                context.log.add_note(kept_beside_finding("session", session, draft.session_id))
+                context.brought("session", draft.session_id, session.place, outcome.pk)
+                if session.state is not None:
+                    context.brought("state", draft.session_id, session.place, outcome.pk)
 
     def _settle(self, session: LegacySession, outcome: SessionOutcome, *, filled: bool) -> None:
         context, result = self._context, RESULTS[outcome.result]
@@ -90,6 +145,23 @@ class SessionImport:
             context.settle("workflow_run", "conflicting")
             detail = f"the run {run_id!r:.300} belongs to another session; the session keeps it in its metadata alone"
             context.contradict("workflow_run", session.place, detail, {"run_id": run_id, "session": session.session_id})
+
+
+def renamed_recall(sessions: list[LegacySession], context: ImportContext) -> None:
+    """Know again which of these sessions, which are committed, are kept beside stored ones."""
+    for start in range(0, len(sessions), BATCH_SESSIONS):
+        some = sessions[start : start + BATCH_SESSIONS]
+        beside = {_beside_id(session_draft(session, context)): session.session_id for session in some}
+        rows = Session.objects.filter(project_id=context.project_id, session_id__in=beside)
+        context.renamed |= {beside[name]: name for name in rows.values_list("session_id", flat=True)}
+
+
+def _beside_id(draft: SessionDraft) -> str:
+    return beside_id(draft.session_id, asdict(draft))
+
+
+def _content(row: Session) -> dict[str, Any]:
+    return {field.name: field.value_from_object(row) for field in row._meta.concrete_fields}
 
 
 def has_run(session: LegacySession) -> bool:

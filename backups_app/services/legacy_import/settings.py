@@ -2,7 +2,15 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from backups_app.legacy.types import LegacyConfig, LegacyWorkflow
+from backups_app.services.legacy_import.conflicts import (
+    OnConflict,
+    beside_id,
+    kept_beside_finding,
+    replaced_finding,
+)
 from backups_app.services.legacy_import.items import ImportContext
 from sessions_app.models import SystemConfig, Workflow
 from sessions_app.services.config_secrets import secrets_taken_out
@@ -54,24 +62,57 @@ class WorkflowImport:
 
 
 def config_import(*, config: LegacyConfig, context: ImportContext) -> None:
-    """Bring one value in. A default that nobody has touched gives way to it; any other stored value stays."""
+    """Bring one value in. A default that nobody has touched gives way to it; any other stored value stays.
+
+    With another choice for conflicts the value replaces the stored one, or is kept beside it under a key of its own.
+    """
     context.report.kinds["config"].read += 1
-    stored = SystemConfig.objects.filter(project_id=context.project_id, key=config.key).first()
+    stored = _config_stored(config.key, context)
     if stored is None or _is_untouched_default(stored):
-        _set(config.key, config.section, config.value, config.secrets, context, config.description)
-        context.brought("config", config.key, config.place)
-        result = "new"
+        result, solved = _bring(config, context), ""
     elif _is_same(stored, config):
-        result = "same"
+        result, solved = "same", ""
     else:
-        result = "conflicting"
-        detail = f"the key {config.key!r:.300} is set to another value, which stays"
-        context.contradict("config", config.place, detail, config.value)
-    context.settle("config", result, repaired=config.repaired)
+        result, solved = _config_conflict(stored, config, context)
+    context.settle("config", result, repaired=config.repaired, solved=solved)
+
+
+def _config_stored(key: str, context: ImportContext) -> SystemConfig | None:
+    return SystemConfig.objects.filter(project_id=context.project_id, key=key).first()
+
+
+def _bring(config: LegacyConfig, context: ImportContext) -> str:
+    _config_set(config, context)
+    context.brought("config", config.key, config.place)
+    return "new"
+
+
+def _config_conflict(stored: SystemConfig, config: LegacyConfig, context: ImportContext) -> tuple[str, str]:
+    if context.on_conflict == OnConflict.REPLACE:
+        context.log.add_note(replaced_finding("config", config, config.key, {"value": stored.value}))
+        _config_set(config, context)
+        context.brought("replaced_config", config.key, config.place)
+        return "conflicting", "replaced"
+    if context.on_conflict == OnConflict.BOTH:
+        beside = replace(config, key=beside_id(config.key, [config.value, config.secrets]))
+        there = _config_stored(beside.key, context)
+        if there is None:
+            _bring(beside, context)
+            context.log.add_note(kept_beside_finding("config", config, beside.key))
+            return "conflicting", "both"
+        if _is_same(there, beside):
+            return "same", ""
+    detail = f"the key {config.key!r:.300} is set to another value, which stays"
+    context.contradict("config", config.place, detail, config.value)
+    return "conflicting", ""
 
 
 def _is_untouched_default(stored: SystemConfig) -> bool:
     return stored.version == 1 and stored.section == "" and stored.key in _DEFAULT_KEYS
+
+
+def _config_set(config: LegacyConfig, context: ImportContext) -> None:
+    _set(config.key, config.section, config.value, config.secrets, context, config.description)
 
 
 def _set(  # noqa: PLR0917 - the parts of one setting
@@ -99,35 +140,77 @@ def _is_same(stored: SystemConfig, config: LegacyConfig) -> bool:
 
 
 def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None:
-    """Bring one definition in. One that only its name is known of is filled; any other stored one stays."""
+    """Bring one definition in. One that only its name is known of is filled; any other stored one stays.
+
+    With another choice for conflicts it replaces the stored one, or is kept beside it under an id of its own.
+    """
     context.report.kinds["workflow"].read += 1
     values = workflow_values(workflow)
     if workflow.usage_count:
         context.counted_workflows.add(workflow.name)
-    stored = Workflow.objects.filter(project_id=context.project_id, workflow_id=workflow.name).first()
+    stored = _workflow_stored(workflow.name, context)
     if stored is None or _is_name_only(stored):
-        saved, _is_new = workflow_save(
-            project_id=context.project_id,
-            workflow_id=workflow.name,
-            values=values,
-            now=context.now,
-            caller=context.caller,
-        )
-        if workflow.secrets:
-            key = f"{WORKFLOW_SECTION}.{workflow.name}"
-            _set(key, WORKFLOW_SECTION, workflow.definition, workflow.secrets, context)
-            context.brought("config", key, workflow.place)
-        if stored is None or saved.updated_at == context.now:
-            kind = "filled_workflow" if stored else "workflow"
-            context.brought(kind, workflow.name, workflow.place)
-        result = "new"
-    elif all(getattr(stored, name) == value for name, value in values.items() if name not in OF_USE):
-        result = "same"
+        result, solved = _workflow_bring(workflow, values, stored, context), ""
+    elif _is_same_workflow(stored, values):
+        result, solved = "same", ""
     else:
-        result = "conflicting"
-        detail = f"the workflow {workflow.name!r:.300} is stored with another definition, which stays"
-        context.contradict("workflow", workflow.place, detail, values)
-    context.settle("workflow", result, repaired=workflow.repaired)
+        result, solved = _workflow_conflict(workflow, values, stored, context)
+    context.settle("workflow", result, repaired=workflow.repaired, solved=solved)
+
+
+def _workflow_stored(name: str, context: ImportContext) -> Workflow | None:
+    return Workflow.objects.filter(project_id=context.project_id, workflow_id=name).first()
+
+
+def _is_same_workflow(stored: Workflow, values: dict[str, Any]) -> bool:
+    return all(getattr(stored, name) == value for name, value in values.items() if name not in OF_USE)
+
+
+def _workflow_bring(
+    workflow: LegacyWorkflow, values: dict[str, Any], stored: Workflow | None, context: ImportContext
+) -> str:
+    saved = _workflow_set(workflow, values, context)
+    if stored is None or saved.updated_at == context.now:
+        context.brought("filled_workflow" if stored else "workflow", workflow.name, workflow.place)
+    return "new"
+
+
+def _workflow_set(workflow: LegacyWorkflow, values: dict[str, Any], context: ImportContext) -> Workflow:
+    saved, _is_new = workflow_save(
+        project_id=context.project_id,
+        workflow_id=workflow.name,
+        values=values,
+        now=context.now,
+        caller=context.caller,
+    )
+    if workflow.secrets:
+        key = f"{WORKFLOW_SECTION}.{workflow.name}"
+        _set(key, WORKFLOW_SECTION, workflow.definition, workflow.secrets, context)
+        context.brought("config", key, workflow.place)
+    return saved
+
+
+def _workflow_conflict(
+    workflow: LegacyWorkflow, values: dict[str, Any], stored: Workflow, context: ImportContext
+) -> tuple[str, str]:
+    if context.on_conflict == OnConflict.REPLACE:
+        before = {name: getattr(stored, name) for name in values}
+        context.log.add_note(replaced_finding("workflow", workflow, workflow.name, before))
+        _workflow_set(workflow, values, context)
+        context.brought("replaced_workflow", workflow.name, workflow.place)
+        return "conflicting", "replaced"
+    if context.on_conflict == OnConflict.BOTH:
+        beside = replace(workflow, name=beside_id(workflow.name, workflow.definition))
+        there = _workflow_stored(beside.name, context)
+        if there is None:
+            _workflow_bring(beside, values, None, context)
+            context.log.add_note(kept_beside_finding("workflow", workflow, beside.name))
+            return "conflicting", "both"
+        if _is_same_workflow(there, values):
+            return "same", ""
+    detail = f"the workflow {workflow.name!r:.300} is stored with another definition, which stays"
+    context.contradict("workflow", workflow.place, detail, values)
+    return "conflicting", ""
 
 
 def _is_name_only(stored: Workflow) -> bool:
