@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from backups_app.archive import Archive, ArchiveRefused, ArchiveWriter, Manifest, archive_open
 from backups_app.archive.manifest import FORMAT, FORMAT_VERSION, Database, Encryption, Previous
@@ -32,7 +32,7 @@ def backup_create(
 
     `check(done, total, label)` is told how far it is, in rows, and may raise to stop it. Whatever goes wrong is kept
     with the row, nothing of the archive stays, and the cause is raised: InvalidInput for a bad name, Conflict for a
-    taken one, while another is made or where keys are missing, Unavailable when the disk refuses.
+    taken one, while another is made or where keys are missing, Unavailable when disk or database refuse.
     """
     backup = backup_begin(name=name, trigger=trigger, requested_by=requested_by, now=now)
     began = time.monotonic()
@@ -42,7 +42,7 @@ def backup_create(
 
     partial = backup_folder() / f".{backup.name}.partial"
     try:
-        with _disk_refusals(), lease_kept(backup):
+        with _refusals_told(), lease_kept(backup):
             archive = _made(backup, partial, check)
             partial.rename(backup_folder() / backup.location)
             folder_sync(backup_folder())
@@ -72,9 +72,13 @@ def backup_folder() -> Path:
 
 
 @contextmanager
-def _disk_refusals() -> Iterator[None]:
+def _refusals_told() -> Iterator[None]:
+    """Turn what disks and databases raise into errors of the house."""
     try:
         yield
+    except (DatabaseError, connection.Database.Error) as error:  # type: ignore[attr-defined]
+        # A snapshot speaks to the driver itself.
+        raise Unavailable(f"The database cannot be read: {str(error).strip()}.", retry_after=60) from error
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         raise Unavailable(

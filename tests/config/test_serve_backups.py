@@ -1,0 +1,58 @@
+"""A whole AgentLedger that makes, verifies and prunes backups by itself, and is restored from one while it runs."""
+
+import json
+import re
+import sqlite3
+
+import pytest
+
+from tests.config.served import Served, manage, until
+
+pytestmark = pytest.mark.serve
+KEEP = 2
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A running one that makes a backup every five seconds."""
+    running = Served(tmp_path, BACKUP_INTERVAL="5", MAX_BACKUPS=str(KEEP))
+    yield running
+    running.kill_all()
+
+
+def _asked(data_dir, question: str) -> list[tuple]:
+    with sqlite3.connect(data_dir / "agentledger.sqlite3", timeout=20) as connection:
+        return connection.execute(question).fetchall()
+
+
+def test_backups_are_made_verified_and_pruned_and_one_is_restored(served, tmp_path):
+    served.ready()
+    made = "SELECT MAX(sequence) FROM backups_app_backup WHERE status = 'verified'"
+    until(lambda: (_asked(tmp_path, made)[0][0] or 0) >= KEEP + 2)
+    pruned = "SELECT COUNT(*) FROM sessions_app_job WHERE kind = 'backup.prune' AND state = 'succeeded'"
+    until(lambda: _asked(tmp_path, pruned)[0][0] >= KEEP + 1)
+    listed = json.loads(manage(tmp_path, "backup", "list", "--json").stdout)
+    good = [row for row in listed if row["status"] == "verified"]
+    # The one that was made last may not have been followed by its pruning yet.
+    assert KEEP <= len(good) <= KEEP + 1
+    assert {row["trigger"] for row in listed} == {"schedule"}
+    kept = good[0]["name"]
+    _asked(tmp_path, f"UPDATE backups_app_backup SET protected = 1 WHERE name = '{kept}'")
+    assert manage(tmp_path, "backup", "verify", kept).returncode == 0
+    columns = "(slug, name, created_at) VALUES ('x', 'x', '2026-01-01')"
+    _asked(tmp_path, f"INSERT INTO sessions_app_project {columns}")
+    done = until(lambda: _restored(tmp_path, kept))
+    assert "each table compared with the archive" in done
+    assert _asked(tmp_path, "SELECT slug FROM sessions_app_project") == [("default",)]
+    # It goes on: another backup follows, of the store that was restored.
+    last = _asked(tmp_path, made)[0][0]
+    until(lambda: _asked(tmp_path, made)[0][0] > last)
+    assert not re.search("Traceback", served.output)
+    assert served.stop() == 0
+
+
+def _restored(data_dir, name: str) -> str:
+    """Restore, unless a backup is being made at this moment."""
+    done = manage(data_dir, "backup", "restore", name, "--replace", "--yes")
+    assert done.returncode == 0 or "A backup is being made" in done.stderr, done.stderr
+    return done.stdout
