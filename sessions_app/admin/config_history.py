@@ -6,11 +6,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from config.shared.admin.base import LedgerModelAdmin
 from config.shared.admin.callers import caller_of_staff
+from config.shared.admin.shown import EMPTY, shown_beginning
 from config.shared.callers import Caller
 from config.shared.errors import LedgerError
 from sessions_app.admin.base import ViewOnly
@@ -45,7 +47,7 @@ class ConfigVersionAdmin(AdministratorsAct, ViewOnly):
 
     actions = ("go_back",)
     ordering = ("project", "key", "-version")
-    list_display = ("key", "version", "shown_value", "is_removed", "actor", "at")
+    list_display = ("key", "version", "shown_value", "shown_removed", "actor", "at")
     list_filter = ("is_removed",)
     search_fields = ("^key",)
     search_help_text = _("Beginning of a key")
@@ -53,7 +55,16 @@ class ConfigVersionAdmin(AdministratorsAct, ViewOnly):
     @display(description=_("value"))
     def shown_value(self, row: ConfigVersion) -> str:
         """The beginning of the value, its secrets masked."""
-        return str(row.value)[:60]
+        return shown_beginning(row.value)
+
+    @display(description=_("removed"))
+    def shown_removed(self, row: ConfigVersion) -> str:
+        """A mark where the change was the removal of the setting."""
+        return (
+            format_html('<span class="ledger-badge ledger-badge-failed">{}</span>', _("removed"))
+            if row.is_removed
+            else EMPTY
+        )
 
     @admin.action(description=_("Set the setting to what it was in this version"), permissions=["go_back"])
     def go_back(self, request: HttpRequest, queryset: QuerySet[ConfigVersion]) -> None:

@@ -19,6 +19,7 @@ from unfold.widgets import (
 from config.shared.admin.base import LedgerModelAdmin
 from config.shared.admin.callers import caller_of_staff
 from config.shared.admin.forms import ExactTextField, LedgerForm, VersionedForm
+from config.shared.admin.shown import shown_beginning
 from config.shared.callers import Caller
 from sessions_app.models import ProviderKey, SystemConfig, UserConfig
 from sessions_app.services.configs import config_delete, config_set
@@ -72,7 +73,7 @@ class SystemConfigAdmin(LedgerModelAdmin):
     """Settings of a project. Secrets inside a value show as a mask; leaving the mask in place keeps the secret."""
 
     form = SystemConfigForm
-    change_form_outer_before_template = "admin/config_links.html"
+    change_form_outer_before_template = list_before_template = "admin/config_links.html"
     ordering = ("project", "section", "key")
     list_display = ("key", "section", "value_type", "shown_value", "version", "updated_at")
     list_filter = ("value_type", "section")
@@ -89,7 +90,7 @@ class SystemConfigAdmin(LedgerModelAdmin):
     @display(description=_("value"))
     def shown_value(self, row: SystemConfig) -> str:
         """The beginning of the value, its secrets masked as they are stored."""
-        return str(row.value)[:60]
+        return shown_beginning(row.value)
 
     def row_create(self, row: SystemConfig, caller: Caller) -> SystemConfig:
         return self._set(row, caller, None)

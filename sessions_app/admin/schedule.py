@@ -1,5 +1,6 @@
 """Admin of the scheduled jobs: how their runs went, to switch off and on, to run at another time, and to run now."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -103,7 +104,7 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
         job: Job = row.runs.last
         when = timezone.localtime(job.started_at or job.created_at)
         link = reverse("admin:sessions_app_job_change", args=[job.pk])
-        return format_html('<a href="{}" class="text-link">{}</a>', link, localize(when))
+        return format_html('<a href="{}" class="text-link">{}</a>', link, _two_lines(when))
 
     @display(description=_("seconds"))
     def duration(self, row: PeriodicTask) -> str:
@@ -122,7 +123,7 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
         if not row.enabled:
             return EMPTY
         at = import_string(settings.AGENTLEDGER_NEXT_RUN_FUNCTION)(row, timezone.now())
-        return EMPTY if at is None else localize(timezone.localtime(at))
+        return EMPTY if at is None else _two_lines(timezone.localtime(at))
 
     @admin.action(description=_("Run the chosen jobs now"), permissions=["change"])
     def run_tasks(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -131,6 +132,11 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
         for row in queryset:
             run_now(row=row, caller=caller_of_staff(request), now=timezone.now())
         self.message_user(request, _("They run now; see the jobs."), messages.SUCCESS)
+
+
+def _two_lines(when: datetime) -> str:
+    """Return day and time below each other: the list has many columns."""
+    return format_html("{}<br>{}", localize(when.date()), localize(when.time()))
 
 
 @admin.register(IntervalSchedule)

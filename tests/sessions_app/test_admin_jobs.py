@@ -44,6 +44,18 @@ def test_the_schedule_asks_the_same_number_of_questions_however_long_it_is(staff
         assert staff_admin.get(SCHEDULE).status_code == 200
 
 
+def test_jobs_of_the_house_are_for_superusers_and_others_see_those_of_their_projects(staff_admin, analyst, project):
+    from django.contrib.auth.models import Group
+
+    analyst.user.groups.set([Group.objects.get(name="Operator")])
+    house, ours = make_job(kind="jobs.prune"), make_job(kind="events.prune", project=project)
+    Job.objects.filter(pk=house.pk).update(project=None)
+    assert [row.pk for row in staff_admin.get(JOBS).context["cl"].result_list] == [ours.pk, house.pk]
+    assert staff_admin.get(page(house, "change")).status_code == 200
+    assert [row.pk for row in analyst.get(JOBS).context["cl"].result_list] == [ours.pk]
+    assert analyst.get(page(house, "change")).status_code == 302
+
+
 def test_staff_run_a_scheduled_job_now(staff_admin):
     schedule_synchronise()
     row = PeriodicTask.objects.get(name="jobs-prune")

@@ -40,4 +40,4 @@ class Command(BaseCommand):
     def _sum_up(self, examination: Examination) -> None:
         for code, number in examination.found.items():
             self.stdout.write(f"{number} × {code}, {examination.repaired[code]} repaired")
-        self.stdout.write(f"{examination.left} faults are left." if examination.left else "Nothing is wrong.")
+        self.stdout.write(f"Faults that are left: {examination.left}." if examination.left else "Nothing is wrong.")

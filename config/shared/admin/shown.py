@@ -14,6 +14,7 @@ EMPTY = "-"
 FOLDED_FROM_CHARACTERS = 1_500
 FOLDED_FROM_LINES = 24
 SUMMARY_CHARACTERS = 120
+BEGINNING_CHARACTERS = 60
 
 
 class Shown:
@@ -56,6 +57,12 @@ def is_masked(row: Model, name: str) -> bool:
 def pretty_json(value: Any) -> str:
     """Return JSON text for people: indented, other scripts kept as they are."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def shown_beginning(value: Any) -> str:
+    """Return the first characters of a JSON value for lists: text as it is, everything else as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= BEGINNING_CHARACTERS else f"{text[:BEGINNING_CHARACTERS]}…"
 
 
 def shown_json(value: Any) -> SafeString:
