@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext_noop as _
+
 ONCE: Literal["once"] = "once"
 SKIP: Literal["skip"] = "skip"
 
@@ -31,63 +33,63 @@ SCHEDULE = (
     ScheduledJob(
         name="sessions-mark-expired",
         job="sessions.mark_expired",
-        description="Marks sessions as expired whose time to live has passed.",
+        description=_("Marks sessions as expired whose time to live has passed."),
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
     ScheduledJob(
         name="agents-release-idle",
         job="agents.release_idle",
-        description="Releases agents that were silent for AGENT_IDLE_SECONDS; no data is touched.",
+        description=_("Releases agents that were silent for AGENT_IDLE_SECONDS; no data is touched."),
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
     ScheduledJob(
         name="deleted-sessions-purge",
         job="sessions.purge",
-        description="Removes, in bounded batches, the rows of sessions that were deleted.",
+        description=_("Removes, in bounded batches, the rows of sessions that were deleted."),
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
     ScheduledJob(
         name="external-sessions-delete",
         job="sessions.delete_elsewhere",
-        description="Deletes the sessions in other systems whose sessions here were deleted, until it is done.",
+        description=_("Deletes the sessions in other systems whose sessions here were deleted, until it is done."),
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
     ScheduledJob(
         name="kept-answers-prune",
         job="answers.prune",
-        description="Forgets the answers kept for Idempotency-Keys after IDEMPOTENCY_HOURS.",
+        description=_("Forgets the answers kept for Idempotency-Keys after IDEMPOTENCY_HOURS."),
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
     ScheduledJob(
         name="events-prune",
         job="events.prune",
-        description="Forgets events that were delivered, or waited, for EVENT_DAYS.",
+        description=_("Forgets events that were delivered, or waited, for EVENT_DAYS."),
         cron="17 * * * *",
         expires=3000,
     ),
     ScheduledJob(
         name="jobs-prune",
         job="jobs.prune",
-        description="Forgets jobs that were finished JOB_DAYS ago.",
+        description=_("Forgets jobs that were finished JOB_DAYS ago."),
         cron="27 * * * *",
         expires=3000,
     ),
     ScheduledJob(
         name="stale-imports-interrupt",
         job="imports.interrupt_stale",
-        description="Marks imports as interrupted whose process died; they can be resumed.",
+        description=_("Marks imports as interrupted whose process died; they can be resumed."),
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),
     ScheduledJob(
         name="canary",
         job="system.canary",
-        description="Proves that workers take jobs; /readyz shows the last one.",
+        description=_("Proves that workers take jobs; /readyz shows the last one."),
         every_setting="CANARY_INTERVAL",
         expires=50,
         missed=SKIP,
@@ -95,35 +97,35 @@ SCHEDULE = (
     ScheduledJob(
         name="search-index-fill",
         job="search.fill",
-        description="Takes new records into the search index, which is filled behind the recording.",
+        description=_("Takes new records into the search index, which is filled behind the recording."),
         every_setting="SEARCH_FILL_INTERVAL",
         expires=60,
     ),
     ScheduledJob(
         name="documents-prune",
         job="documents.prune",
-        description="Removes documents whose time to live has passed.",
+        description=_("Removes documents whose time to live has passed."),
         cron="37 * * * *",
         expires=3000,
     ),
     ScheduledJob(
         name="usage-roll-up",
         job="usage.roll_up",
-        description="Adds token usage to the roll-ups by hour and day, which are filled behind the recording.",
+        description=_("Adds token usage to the roll-ups by hour and day, which are filled behind the recording."),
         every_setting="ROLLUP_INTERVAL",
         expires=60,
     ),
     ScheduledJob(
         name="backup-make",
         job="backup.make",
-        description="Makes a backup of the whole store, verifies it, and has old ones make room (MAX_BACKUPS).",
+        description=_("Makes a backup of the whole store, verifies it, and has old ones make room (MAX_BACKUPS)."),
         every_setting="BACKUP_INTERVAL",
         expires=12 * 3600,
     ),
     ScheduledJob(
         name="backups-settle",
         job="backup.settle",
-        description="Marks backups and restores as failed whose process died, and removes what they left.",
+        description=_("Marks backups and restores as failed whose process died, and removes what they left."),
         every_setting="CLEANUP_INTERVAL",
         expires=240,
     ),

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import (
@@ -65,7 +66,9 @@ class SystemConfigForm(VersionedForm):
 
     def _hint(self) -> str:
         unit = _("In seconds.") if self.instance.key.endswith(SECONDS) else ""
-        return " ".join(str(part) for part in (self.instance.description, unit) if part)
+        # The settings that every project starts with are described by us, the others by whoever made them.
+        words = gettext(self.instance.description) if self.instance.description else ""
+        return " ".join(str(part) for part in (words, unit) if part)
 
 
 @admin.register(SystemConfig)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import ClockedScheduleAdmin as BeatClockedAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabAdmin
@@ -77,7 +78,7 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
     form = ScheduledJobForm
     date_hierarchy = None
     ordering = ("name",)
-    list_display = ("shown_name", "enabled", "scheduler", "shown_state", "last", "duration", "failures", "next")
+    list_display = ("shown_name", "enabled", "shown_scheduler", "shown_state", "last", "duration", "failures", "next")
     list_filter = ("enabled",)
     search_fields = ("name", "task")
     search_help_text = _("Part of a name")
@@ -89,7 +90,12 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
     @display(description=_("name"), ordering="name")
     def shown_name(self, row: PeriodicTask) -> str:
         """The name, and below it what the job does."""
-        return format_html('{}<br><span class="ledger-note">{}</span>', row.name, row.description)
+        return format_html('{}<br><span class="ledger-note">{}</span>', row.name, _in_words(row.description))
+
+    @display(description=_("when"))
+    def shown_scheduler(self, row: PeriodicTask) -> str:
+        """The interval, or the times."""
+        return str(row.scheduler)
 
     @display(description=_("last result"), label=STATUS_COLOURS)
     def shown_state(self, row: PeriodicTask) -> Any:
@@ -132,6 +138,11 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
         for row in queryset:
             run_now(row=row, caller=caller_of_staff(request), now=timezone.now())
         self.message_user(request, _("They run now; see the jobs."), messages.SUCCESS)
+
+
+def _in_words(description: str) -> str:
+    """Return what a job of our own schedule does in the reader's language; what staff wrote as it is."""
+    return gettext(description) if description else ""
 
 
 def _two_lines(when: datetime) -> str:

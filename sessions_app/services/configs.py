@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop as _
 
 from config.shared.callers import SYSTEM, Caller
 from config.shared.errors import Conflict, InvalidInput, NotFound
@@ -185,16 +186,16 @@ def _version_of(config: SystemConfig, caller: Caller, now: datetime, *, is_remov
 
 # Document 002, "ConfigManager": the settings that every system starts with.
 DEFAULTS: tuple[tuple[str, str, Any, str], ...] = (
-    ("llm_model", Type.TEXT, "openai/gpt-4o", "The model that agents use unless told otherwise."),
-    ("llm_temperature", Type.NUMBER, 0.7, "Sampling temperature."),
-    ("llm_max_tokens", Type.INTEGER, 4000, "Tokens of an answer at most."),
-    ("rag_enabled", Type.BOOLEAN, True, "Whether agents look things up in knowledge sources."),
-    ("rag_top_k", Type.INTEGER, 5, "How many passages a look-up brings."),
-    ("mcp_server_timeout", Type.INTEGER, 30, "Seconds to wait for an MCP server."),
-    ("max_subtasks", Type.INTEGER, 20, "Subtasks of a task at most."),
-    ("info_gathering_max_rounds", Type.INTEGER, 5, "Rounds of gathering information at most."),
-    ("auto_validation", Type.BOOLEAN, False, "Whether results are validated without being asked."),
-    ("log_level", Type.TEXT, "INFO", "What agents log."),
+    ("llm_model", Type.TEXT, "openai/gpt-4o", _("The model that agents use unless told otherwise.")),
+    ("llm_temperature", Type.NUMBER, 0.7, _("Sampling temperature.")),
+    ("llm_max_tokens", Type.INTEGER, 4000, _("Tokens of an answer at most.")),
+    ("rag_enabled", Type.BOOLEAN, True, _("Whether agents look things up in knowledge sources.")),
+    ("rag_top_k", Type.INTEGER, 5, _("How many passages a look-up brings.")),
+    ("mcp_server_timeout", Type.INTEGER, 30, _("Seconds to wait for an MCP server.")),
+    ("max_subtasks", Type.INTEGER, 20, _("Subtasks of a task at most.")),
+    ("info_gathering_max_rounds", Type.INTEGER, 5, _("Rounds of gathering information at most.")),
+    ("auto_validation", Type.BOOLEAN, False, _("Whether results are validated without being asked.")),
+    ("log_level", Type.TEXT, "INFO", _("What agents log.")),
 )
 
 

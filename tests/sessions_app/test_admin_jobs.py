@@ -56,6 +56,14 @@ def test_jobs_of_the_house_are_for_superusers_and_others_see_those_of_their_proj
     assert analyst.get(page(house, "change")).status_code == 302
 
 
+def test_what_a_scheduled_job_does_is_told_in_the_readers_language(staff_admin):
+    schedule_synchronise()
+    PeriodicTask.objects.filter(name="canary").update(description="What staff wrote themselves.")
+    text = staff_admin.get(SCHEDULE, headers={"Accept-Language": "zh-Hans"}).text
+    assert "清除 JOB_DAYS 之前完成的作业。" in text
+    assert "What staff wrote themselves." in text
+
+
 def test_staff_run_a_scheduled_job_now(staff_admin):
     schedule_synchronise()
     row = PeriodicTask.objects.get(name="jobs-prune")
