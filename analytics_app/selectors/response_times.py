@@ -12,7 +12,7 @@ from config.shared.callers import Caller
 from history_app.models import LLMCall
 
 # So many calls are all looked at. Sorting more would take longer than anybody waits for a page.
-MOST_CALLS = 20_000
+MOST_CALLS = 10_000
 
 
 @dataclass(frozen=True, slots=True)

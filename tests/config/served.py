@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
 
 
-def until(condition: Callable[[], object]) -> object:
+def until(condition: Callable[[], object], patience: float = PATIENCE_SECONDS) -> object:
     """Wait for the condition and return its value; fails when it does not come true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if value := condition():
             return value

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,8 @@ from pathlib import Path
 from tests.config.served import ROOT, environment, manage, until
 
 APP = "tests.jobs_at_work.worker"
+# The long forms: as many jobs as the acceptance plan asks for, or fewer on a machine that is slow or busy.
+LONG, LONG_SECONDS = int(os.environ.get("TORTURE_JOBS", "10000")), 1200
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
 
 
@@ -79,6 +82,13 @@ class House:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def kill_a_child(self, process: subprocess.Popen, chance: random.Random) -> None:
+        """Kill one of the processes that a worker of the pool `prefork` has started, where there is one."""
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        if children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(chance.choice(children)), signal.SIGKILL)
 
     def close(self) -> None:
         for process in self.processes:

@@ -10,33 +10,10 @@ import time
 import pytest
 
 from tests.config.served import until
-from tests.jobs_at_work.house import RABBITMQ, House, Redis, Wire, reachable
+from tests.jobs_at_work.house import LONG, LONG_SECONDS, RABBITMQ, House, Redis, Wire, reachable
 
-pytestmark = [pytest.mark.serve, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.serve, pytest.mark.timeout(3600)]
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on this machine")
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory):
-    """An empty database, which each test gets a copy of."""
-    data_dir = tmp_path_factory.mktemp("migrated")
-    House(data_dir)
-    return data_dir
-
-
-@pytest.fixture
-def house(migrated, tmp_path):
-    opened = []
-
-    def open_house(broker: str = "", **settings: str) -> House:
-        data_dir = tmp_path / f"house-{len(opened)}"
-        shutil.copytree(migrated, data_dir)
-        opened.append(House(data_dir, broker, **settings))
-        return opened[-1]
-
-    yield open_house
-    for each in opened:
-        each.close()
 
 
 @pytest.fixture
@@ -96,10 +73,22 @@ def test_control_a_task_without_a_row_is_lost_with_its_worker(house):
 
 
 @pytest.mark.torture
-def test_workers_are_killed_twenty_times(house):
-    here = house()
-    run_with_kills(here, jobs=2000, kills=20, seed=7)
-    assert here.effects() == list(range(2000))
+def test_workers_are_killed_twenty_times_and_their_children_too(house):
+    """Workers of processes: one of two is killed with its children, or one child alone, in turn."""
+    here, chance = house(), random.Random(7)
+    workers = [here.worker("prefork"), here.worker("prefork")]
+    asking = here.asks("torture.effect", LONG)
+    for number in range(1, 41):
+        until(lambda share=LONG * number // 42: len(here.effects()) >= share, LONG_SECONDS)
+        place = chance.randrange(2)
+        if number % 2:
+            here.kill(workers[place])
+            workers[place] = here.worker("prefork")
+        else:
+            here.kill_a_child(workers[place], chance)
+    assert asking.wait() == 0
+    until(here.all_over, LONG_SECONDS)
+    assert here.effects() == list(range(LONG))
 
 
 @pytest.mark.torture
@@ -140,15 +129,15 @@ def test_redis_loses_everything_and_no_job_is_lost(house, redis):
 def test_redis_is_killed_and_flushed_again_and_again(house, redis):
     here = house(redis.url)
     here.worker()
-    asking = here.asks("torture.effect", 2000)
+    asking = here.asks("torture.effect", LONG)
     for number in range(1, 6):
-        until(lambda share=300 * number: len(here.effects()) >= share)
+        until(lambda share=LONG * number // 7: len(here.effects()) >= share, LONG_SECONDS)
         redis.kill()
         redis.start()
         redis.flush()
     assert asking.wait() == 0
-    until(here.all_over)
-    assert here.effects() == list(range(2000))
+    until(here.all_over, LONG_SECONDS)
+    assert here.effects() == list(range(LONG))
 
 
 @needs_redis

@@ -1,14 +1,16 @@
 """The sessions of a batch: found or created, locked in one order, and moved on at the end."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Max
 
 from config.shared.retries import TryAgain
+from history_app.models import Message
 from history_app.services.drafts import Draft
 from history_app.services.ingest import statements
 from sessions_app.models import Event, Session, SessionActivity
@@ -137,17 +139,37 @@ def _lock(taken: Mapping[str, TakenSession]) -> None:
     waiting = {session.pk: session for session in taken.values()}
     _lock_rows(waiting)
     if waiting:
-        _create_activity(waiting)
+        _create_activity(waiting.values())
         _lock_rows(waiting)
     if waiting:
         raise TryAgain
 
 
-def _create_activity(pks: Iterable[int]) -> None:
-    for chunk in _chunks(pks):
+def _create_activity(sessions: Collection[TakenSession]) -> None:
+    """Give sessions without activity theirs: from nothing for the batch's own, else from the messages that there are.
+
+    Rows that were loaded past the services may lack it; to count from nothing would give numbers a second time.
+    """
+    numbers = _numbers([session.pk for session in sessions if not session.made])
+    for chunk in _chunks(session.pk for session in sessions):
         begun = Session.objects.kept().filter(pk__in=chunk).order_by("pk").values_list("pk", "created_at")
-        rows = [SessionActivity(session_id=pk, last_activity_at=created_at) for pk, created_at in begun]
+        rows = []
+        for pk, created_at in begun:
+            last, count = numbers.get(pk, (0, 0))
+            rows.append(
+                SessionActivity(session_id=pk, last_activity_at=created_at, last_sequence=last, message_count=count)
+            )
         SessionActivity.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _numbers(pks: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return the greatest number and the count of the messages of each of these sessions that has any."""
+    found = {}
+    for chunk in _chunks(pks):
+        rows = Message.objects.filter(session_id__in=chunk).order_by().values_list("session_id")
+        for pk, last, count in rows.annotate(last=Max("sequence"), count=Count("pk")):
+            found[pk] = (last, count)
+    return found
 
 
 def _lock_rows(waiting: dict[int, TakenSession]) -> None:
