@@ -13,6 +13,7 @@ from config.shared.text import Replaced, TooDeep, clean_json
 # it is and then looking for the run costs a fiftieth of a regular expression.
 _DIGITS_ALIKE = bytes(0x30 if byte in b"0123456789" else 0x20 for byte in range(256))
 _MANY_DIGITS = b"0" * 19
+_PIECE = 1024 * 1024
 
 TEXT_REPLACED = "text_replaced"
 NOT_FINITE = "number_not_finite"
@@ -47,11 +48,20 @@ def parse_json(data: bytes, depth: int) -> Parsed:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return _parse_with_care(data, depth)
-    if _MANY_DIGITS in data.translate(_DIGITS_ALIKE) or b"\\u0000" in data:
+    if _has_many_digits(data) or b"\\u0000" in data:
         return _parse_with_care(data, depth)
     if data.count(b"[") + data.count(b"{") > depth and _deeper_than(value, depth):
         raise BadJSON("nested_too_deep", f"nested more than {depth} deep")
     return Parsed([value])
+
+
+def _has_many_digits(data: bytes) -> bool:
+    """Whether so many digits stand in a row; a long text is looked through piece by piece."""
+    overlap = len(_MANY_DIGITS) - 1
+    return any(
+        _MANY_DIGITS in data[start : start + _PIECE + overlap].translate(_DIGITS_ALIKE)
+        for start in range(0, len(data), _PIECE)
+    )
 
 
 def _parse_with_care(data: bytes, depth: int) -> Parsed:

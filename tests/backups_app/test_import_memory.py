@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples import agent_flow
+from tests.samples.blueplan import said
 from tests.scratch import scratch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,19 @@ def _tasks(root):
     return {"task": (5 + 7, 1), "subtask": (30, 0), "tool_call": (4, 1)}
 
 
-STORES = {"agent_flow": _tasks}
+def _keys(root):
+    huge, large = ([said(1, "before"), said(2, text_of(size)), said(3, "after")] for size in (30, 7))
+    session = {"session_id": "s1", "user_id": "u", "created_at": "2026-10-01T08:00:00", "data": {}}
+    for key, value in (("session/s1", session), ("conversation/s1", huge)):
+        path = root / "data" / f"{key}.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    line = {"key": "conversation:s2", "type": "string", "ttl": -1, "value": json.dumps(large, ensure_ascii=False)}
+    (root / "redis_dump.ndjson").write_text(json.dumps(line, ensure_ascii=False), encoding="utf-8")
+    return {"session": (2, 0), "message": (2 + 3, 1)}
+
+
+STORES = {"agent_flow": _tasks, "blueplan": _keys}
 
 
 def import_within(path, env):

@@ -17,6 +17,7 @@ from backups_app.legacy.types import Finding, LegacyRecord, Level, Place, Readin
 
 _OWN = frozenset({"message_type", "role", "content"}) | (COMMON - {"record_id", "session_id", "record_type"})
 _TOOL = "tool"
+_PIECE = 64 * 1024
 
 
 def messages_of(versions: list[Version], begun: datetime | None, reading: Reading) -> list[LegacyRecord]:
@@ -67,7 +68,7 @@ class _Conversation:
         self._version = version
         self._reading = reading
         self._moment = begun or EPOCH
-        self._alike: Counter[str] = Counter()
+        self._alike: Counter[bytes] = Counter()
 
     def records(self, values: list[Any]) -> Iterator[LegacyRecord]:
         """The messages; what can be none is told."""
@@ -108,10 +109,15 @@ class _Conversation:
         return self._moment
 
     def _id(self, raw: dict[str, Any]) -> str:
+        """As of `made_id`, of a text that is never whole in memory: JSON is several times as long as a long message."""
         told = [raw.get(key) for key in ("timestamp", "role", "content", "tool_name", "tool_args")]
-        text = json.dumps([self._version.rest, told], sort_keys=True)
-        self._alike[text] += 1
-        return made_id(text, str(self._alike[text]))
+        origin = hashlib.sha256()
+        for piece in _json_pieces(self._version.rest, told):
+            origin.update(piece.encode())
+        known = origin.digest()
+        self._alike[known] += 1
+        origin.update(f"\0{self._alike[known]}".encode())
+        return _id_of(origin.hexdigest())
 
     def _place(self, number: int) -> Place:
         place = self._version.place
@@ -120,7 +126,26 @@ class _Conversation:
 
 def made_id(*origin: str) -> str:
     """An id that is the same whenever and from wherever the same comes in."""
-    return f"blueplan:{hashlib.sha256(chr(0).join(origin).encode()).hexdigest()[:32]}"
+    return _id_of(hashlib.sha256("\0".join(origin).encode()).hexdigest())
+
+
+def _id_of(digest: str) -> str:
+    return f"blueplan:{digest[:32]}"
+
+
+def _json_pieces(rest: str, told: list[Any]) -> Iterator[str]:
+    """What `json.dumps([rest, told], sort_keys=True)` gives, long texts piece by piece."""
+    yield f"[{json.dumps(rest)}, ["
+    for number, item in enumerate(told):
+        yield ", " if number else ""
+        if type(item) is not str:
+            yield json.dumps(item, sort_keys=True)
+            continue
+        yield '"'
+        for start in range(0, len(item), _PIECE):
+            yield json.dumps(item[start : start + _PIECE])[1:-1]
+        yield '"'
+    yield "]]"
 
 
 def _woven(records: list[LegacyRecord], extra: list[LegacyRecord]) -> list[LegacyRecord]:

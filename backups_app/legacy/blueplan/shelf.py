@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from backups_app.legacy.blueplan.entries import BadValue, Entry, category_of, value_of
 from backups_app.legacy.types import Place
@@ -27,7 +27,7 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 BEGIN;
 """
-_COLUMNS = "category, rest, path, line, tab, key, data"
+_COLUMNS = "category, rest, path, line, tab, key"
 
 
 # A key with more colons than this is nobody's work.
@@ -66,8 +66,12 @@ class Shelf:
             self.repeated[entry.place.path] += 1
             return
         place = entry.place
-        row = (category, rest, place.path, place.line, place.table, place.key, entry.data)
-        self._base.execute(f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - constants
+        row = (category, rest, place.path, place.line, place.table, place.key, len(entry.data))
+        # A bound value would be copied, and held with the statement: a large one is written straight to its place.
+        made = self._base.execute(f"INSERT INTO entry ({_COLUMNS}, data) VALUES (?, ?, ?, ?, ?, ?, zeroblob(?))", row)  # noqa: S608 - constants
+        if entry.data:
+            with self._base.blobopen("entry", "data", made.lastrowid or 0) as blob:
+                blob.write(entry.data)
 
     def _is_same(self, one: bytes, other: bytes) -> bool:
         if one == other:
@@ -78,15 +82,22 @@ class Shelf:
             return False
 
     def _versions(self, category: str | None, rest: str) -> list[Version]:
-        query = f"SELECT {_COLUMNS} FROM entry WHERE category = ? AND rest = ? ORDER BY number"  # noqa: S608 - constants
-        return [_version(row) for row in self._base.execute(query, (category, rest))]
+        query = "SELECT number FROM entry WHERE category = ? AND rest = ? ORDER BY number"
+        numbers = self._base.execute(query, (category, rest)).fetchall()
+        return [self._version(number) for (number,) in numbers]
 
     def groups(self, category: str) -> Iterator[list[Version]]:
         """The keys of a category in order, each with its versions: what was put on the shelf first comes first."""
-        query = f"SELECT {_COLUMNS} FROM entry WHERE category = ? ORDER BY rest, number"  # noqa: S608 - constants
-        rows = map(_version, self._base.execute(query, (category,)))
-        for _rest, versions in groupby(rows, lambda version: version.rest):
-            yield list(versions)
+        query = "SELECT rest, number FROM entry WHERE category = ? ORDER BY rest, number"
+        rows = self._base.execute(query, (category,))
+        for _rest, numbers in groupby(rows, lambda row: row[0]):
+            yield [self._version(number) for _rest, number in numbers]
+
+    def _version(self, number: int) -> Version:
+        query = f"SELECT {_COLUMNS} FROM entry WHERE number = ?"  # noqa: S608 - constants
+        _category, rest, path, line, table, key = self._base.execute(query, (number,)).fetchone()
+        with self._base.blobopen("entry", "data", number, readonly=True) as blob:
+            return Version(rest, blob.read(), Place(path, line, table, key))
 
     def note_session(self, session_id: str, user_id: str, begun: datetime | None) -> None:
         """Remember a session that is told of."""
@@ -138,8 +149,3 @@ class Shelf:
             key=lambda span: span[0] - span[1],
         )
         return next((span for span in spans if self.session(":".join(parts[slice(*span)]))), None)
-
-
-def _version(row: tuple[Any, ...]) -> Version:
-    _category, rest, path, line, table, key, data = row
-    return Version(rest, data, Place(path, line, table, key))

@@ -122,6 +122,8 @@ class BluePlan:
             session_id = versions[0].rest
             known = shelf.session(session_id)
             records = messages_of(versions, known and known[1], self.reading)
+            # Of what may be a large value, the messages are enough to hold.
+            versions.clear()
             if known is None and records:
                 sessions.append(self._orphan(session_id, "", records, shelf))
             waiting += records

@@ -82,6 +82,8 @@ class ImportContext:
 
 def told(raw: Any) -> str:
     """An item as text for a finding; of a long one no more is written than is kept."""
+    if isinstance(raw, dict):
+        raw = {key: value[: RAW_LIMIT + 1] if isinstance(value, str) else value for key, value in raw.items()}
     pieces: list[str] = []
     length = 0
     for piece in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(raw):
