@@ -16,7 +16,7 @@ from backups_app.services.backups import (
 from backups_app.services.backups.progress import Check
 from backups_app.services.backups.runs import AtWork
 from backups_app.services.doctor import store_examine
-from backups_app.services.legacy_import import stale_imports_interrupt
+from backups_app.services.legacy_import import deposit_import, stale_imports_interrupt, uploads_prune
 from config.shared.callers import SYSTEM, Caller
 from config.shared.errors import NotFound, Unavailable
 from config.shared.jobs import JobFailed, JobRun, job
@@ -33,6 +33,26 @@ PATIENCE_SECONDS = 60
 def interrupt_stale(run: JobRun) -> dict[str, Any]:
     """Mark the imports as interrupted whose process died."""
     return {"interrupted": stale_imports_interrupt(now=run.now)}
+
+
+@job("imports.bring_in", attempts=2, limit=LONGEST_SECONDS)
+def bring_in(run: JobRun, dry_run: bool, **chosen: Any) -> dict[str, Any]:
+    """Look at a store that staff brought, or bring it in; a second attempt goes on where the first was cut short."""
+    return deposit_import(
+        **chosen,
+        project_id=cast("int", run.project_id),
+        dry_run=dry_run,
+        resumes=run.fence > 1,
+        now=run.now,
+        caller=_asker(run),
+        progress=lambda at: run.progress(done=min(at.bytes_read, at.bytes), total=at.bytes),
+    )
+
+
+@job("imports.prune_uploads")
+def prune_uploads(run: JobRun) -> dict[str, Any]:
+    """Remove uploads that nobody brought in."""
+    return {"removed": uploads_prune(now=run.now)}
 
 
 @job("store.examine", attempts=1)

@@ -87,6 +87,13 @@ SCHEDULE = (
         expires=240,
     ),
     ScheduledJob(
+        name="import-uploads-prune",
+        job="imports.prune_uploads",
+        description="Removes uploads of older stores that nobody brought in within seven days.",
+        cron="47 3 * * *",
+        expires=12 * 3600,
+    ),
+    ScheduledJob(
         name="canary",
         job="system.canary",
         description=_("Proves that workers take jobs; /readyz shows the last one."),

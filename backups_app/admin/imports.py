@@ -4,17 +4,17 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from backups_app.admin.bring_in import BringsInStores
+from backups_app.admin.counts import counts_table
 from backups_app.admin.doctor import ExaminesStore
 from backups_app.models import ImportFinding, ImportOrigin, ImportRun
 from config.shared.admin.badges import STATUS_COLOURS, status_label
 from config.shared.admin.facts import ProtectedModelAdmin
 from config.shared.admin.filters import exact_filter
-from config.shared.admin.numbers import shown_number
 from config.shared.admin.shown import EMPTY
 from config.shared.callers import Caller
 from sessions_app.services.staff_edits import row_create, row_delete, row_update
@@ -37,45 +37,11 @@ class KeepingAdmin(ProtectedModelAdmin):
         return int(row.project_id)
 
 
-OUTCOMES = {
-    "read": _("read"),
-    "new": _("new"),
-    "same": _("same"),
-    "conflicting": _("conflicting"),
-    "rejected": _("rejected"),
-    "repaired": _("repaired"),
-    "skipped": _("skipped"),
-    "replaced": _("replaced"),
-    "both": _("both kept"),
-}
-
-
-def counts_table(row: ImportRun) -> SafeString | str:
-    """Return the reconciliation as a table: a line a kind, a column an outcome."""
-    kinds = {kind: counts for kind, counts in row.counts.items() if isinstance(counts, dict)}
-    columns = list(dict.fromkeys(name for counts in kinds.values() for name in counts))
-    if not columns:
-        return EMPTY
-    head = format_html_join("", '<th scope="col">{}</th>', [[OUTCOMES.get(name, name)] for name in columns])
-    lines = [
-        (kind, format_html_join("", "<td>{}</td>", [[shown_number(counts.get(name, 0))] for name in columns]))
-        for kind, counts in kinds.items()
-    ]
-    body = format_html_join("", '<tr><th scope="row">{}</th>{}</tr>', lines)
-    return format_html(
-        '<div class="ledger-table"><table><thead><tr><td></td>{}</tr></thead><tbody>{}</tbody></table></div>',
-        head,
-        body,
-    )
-
-
-counts_table.short_description = _("counts")  # type: ignore[attr-defined]
-
-
 @admin.register(ImportRun)
-class ImportRunAdmin(ExaminesStore, KeepingAdmin):
+class ImportRunAdmin(BringsInStores, ExaminesStore, KeepingAdmin):
     """Runs of imports, newest first."""
 
+    actions_list = ("bring_in", *ExaminesStore.actions_list)
     time_field = "started_at"
     list_display = ("source", "source_format", "shown_status", "shown_new", "started_at", "finished_at")
     list_filter = ("status",)

@@ -12,6 +12,7 @@ from typing import IO, NamedTuple, cast
 from msgspec import Struct
 
 CHUNK = 1024 * 1024
+PACKED_SUFFIXES = (".gz", ".tgz")
 _LF = ord("\n")
 
 
@@ -119,7 +120,7 @@ def open_unpacked(path: Path, unpack_ratio: int) -> Iterator[IO[bytes]]:
     Reading raises `Unreadable` when a packed file is cut, damaged or unpacks without bound.
     """
     with open_plain(path) as file:
-        if path.suffix != ".gz":
+        if path.suffix.lower() not in PACKED_SUFFIXES:
             yield file
             return
         bound = max(os.fstat(file.fileno()).st_size * unpack_ratio, 16 * CHUNK)

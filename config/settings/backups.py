@@ -22,3 +22,7 @@ BACKUP_AGE_IDENTITY_FILE = env.str("BACKUP_AGE_IDENTITY_FILE", default="")
 # How often a backup is made by the schedule, in seconds (0: never), and how many are kept (0: all).
 BACKUP_INTERVAL = env.int("BACKUP_INTERVAL", default=86400)
 MAX_BACKUPS = env.int("MAX_BACKUPS", default=30)
+
+# Below it staff may choose older stores to bring in; none: they only upload.
+_IMPORT_DIR = env.str("IMPORT_DIR", default="")
+IMPORT_DIR = (BASE_DIR / Path(_IMPORT_DIR).expanduser()).resolve() if _IMPORT_DIR else None
