@@ -64,7 +64,7 @@ def _seen(look: Restore) -> dict[str, Any]:
         "there": sum(there.values()),
         "table": rows_table({_("there now"): there, _("in the archive"): archived}),
         "findings": {code: number for code, number in checks["findings"].items() if number},
-        "brought_up": look.report["brought_up_from"],
+        "brought_up": look.report["brought_up_by"],
         "made_at": look.report["archive"]["made_at"][:16].replace("T", " "),
     }
 

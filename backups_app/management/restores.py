@@ -26,7 +26,7 @@ def has_been(restore: Restore) -> str:
 
 def _archive(restore: Restore) -> str:
     archive, checks = restore.report["archive"], restore.report["checks"]
-    brought = restore.report["brought_up_from"]
+    brought = restore.report["brought_up_by"]
     older = f" It is of an older version: {len(brought)} migrations bring it up." if brought else ""
     return (
         f"Archive {archive['name']} shows {archive['database']} at {archive['made_at'][:16].replace('T', ' ')} UTC: "
