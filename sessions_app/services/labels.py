@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from config.shared.bulk_rows import rows_insert
 from sessions_app.models import Session, SessionLabel
 from sessions_app.models.sessions import LABEL_LENGTH
 
@@ -31,4 +32,4 @@ def labels_replace(*, sessions: Iterable[Session], are_new: bool = False) -> Non
     sessions = list(sessions)
     if not are_new:
         SessionLabel.objects.filter(session__in=sessions).delete()
-    SessionLabel.objects.bulk_create([row for session in sessions for row in label_rows(session)], batch_size=200)
+    rows_insert([row for session in sessions for row in label_rows(session)])

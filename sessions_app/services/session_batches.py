@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 
+from config.shared.bulk_rows import rows_insert
 from config.shared.errors import Conflict, FieldError, InvalidInput
 from sessions_app.models import Event, Session, SessionActivity, SessionState, Workflow, WorkflowRun
 from sessions_app.services.drafts import RunDraft, SessionDraft, StateDraft
@@ -18,7 +19,6 @@ from sessions_app.services.run_batches import runs_store
 from sessions_app.services.workflows import workflow_ensure
 
 ATTEMPTS = 5
-ROWS_PER_STATEMENT = 100
 IDS_PER_STATEMENT = 500
 PLACEHOLDER = "placeholder"
 _RUN_COLUMNS = tuple(column.name for column in fields(RunDraft) if column.name not in ("workflow", "is_counted"))
@@ -127,7 +127,7 @@ class _Batch:
         self._tell(filled, Event.Kind.SESSION_UPDATED)
         changed = [draft for draft in drafts if self._has_next_state(states.get(sessions[draft.session_id].pk), draft)]
         versions = self._states_left(changed, sessions, states)
-        SessionState.objects.bulk_create(_states(changed, sessions, versions), batch_size=ROWS_PER_STATEMENT)
+        rows_insert(_states(changed, sessions, versions))
         runs_store(self.project_id, list(self._runs(drafts, sessions)))
         return sessions
 
@@ -150,12 +150,12 @@ class _Batch:
 
     def _insert(self, drafts: list[SessionDraft]) -> dict[str, Session]:
         rows = [Session(project_id=self.project_id, **self._columns(draft)) for draft in drafts]
-        Session.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT)
+        rows_insert(rows)
         activities = [
             SessionActivity(session=row, last_activity_at=draft.last_activity_at or row.updated_at)
             for row, draft in zip(rows, drafts, strict=True)
         ]
-        SessionActivity.objects.bulk_create(activities, batch_size=ROWS_PER_STATEMENT)
+        rows_insert(activities)
         labels_replace(sessions=rows, are_new=True)
         return {row.session_id: row for row in rows}
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from backups_app.legacy.types import Place
 from backups_app.models import ImportOrigin, ImportRun
+from config.shared.bulk_rows import rows_insert
 
 MOST_IN_ROW = 1000
-ROWS_PER_STATEMENT = 200
 _Records = dict[str, list[list[Any]]]
 
 
@@ -36,7 +36,7 @@ class OriginLog:
         for group in list(self._found):
             self._close(group)
         rows, self._rows = self._rows, []
-        ImportOrigin.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT)
+        rows_insert(rows)
 
     def _close(self, group: tuple[int | None, str]) -> None:
         session, path = group

@@ -13,29 +13,6 @@ from config.shared.fields import ExactDecimalField
 Row = tuple[Any, ...]
 
 
-def _copied_text(value: str) -> str:
-    if "\\" in value:
-        value = value.replace("\\", "\\\\")
-    return value.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-
-
-_COPIED: dict[type, Callable[[Any], str]] = {
-    type(None): lambda _value: "\\N",
-    str: _copied_text,
-    int: str,
-    bool: lambda value: "t" if value else "f",
-    bytes: lambda value: "\\\\x" + value.hex(),
-    float: repr,
-    datetime: datetime.isoformat,
-    Decimal: lambda value: format(value, "f"),
-}
-
-
-def copy_line(row: Sequence[Any]) -> str:
-    """Return the row as a line of PostgreSQL's COPY in text form."""
-    return "\t".join([_COPIED[type(value)](value) for value in row]) + "\n"
-
-
 _ADAPTED: dict[type, Callable[[Any], Any]] = {
     datetime: lambda value: str(value.replace(tzinfo=None)),
     Decimal: lambda value: format(value, "f"),

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import connection, models
 
-from history_app.services.ingest.columns import Row, adapted, copy_line
+from config.shared.bulk_rows import copy_line
+from history_app.services.ingest.columns import Row, adapted
 
 ROWS_PER_WRITE = 100
 # Types of the columns of a table of values: what each database calls them.
