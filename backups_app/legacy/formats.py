@@ -15,6 +15,7 @@ from backups_app.legacy.history_store.survey import looks_like_history_store
 from backups_app.legacy.locations import URL, Location
 from backups_app.legacy.mysql_chat.store import SCHEMES as MYSQL_SCHEMES
 from backups_app.legacy.mysql_chat.store import MySQLChat, looks_like_mysql_chat
+from backups_app.legacy.openai_agents.store import OpenAIAgents, looks_like_openai_agents
 from backups_app.legacy.plain_chats.store import PlainChats, looks_like_plain_chats
 from backups_app.legacy.session_payloads.store import SessionPayloads, looks_like_session_payloads
 from backups_app.legacy.types import LegacyItem, Reading, StoreBegins
@@ -48,6 +49,7 @@ FORMATS = {
     "history_backups": Format(looks_like_history_backups, HistoryBackups),
     "history_store": Format(looks_like_history_store, HistoryStore),
     "agent_flow": Format(looks_like_agent_flow, AgentFlow),
+    "openai_agents": Format(looks_like_openai_agents, OpenAIAgents),
     "session_payloads": Format(looks_like_session_payloads, SessionPayloads),
     "mysql_chat": Format(looks_like_mysql_chat, MySQLChat, MYSQL_SCHEMES),
     "blueplan": Format(looks_like_blueplan, BluePlan, REDIS_SCHEMES),

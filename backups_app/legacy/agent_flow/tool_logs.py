@@ -43,7 +43,7 @@ def call_of(
         detail = "status: success, and yet with an error message; both are kept"
         taking.reading.report(Finding(Level.NOTE, "status_and_error", taking.place, detail, TOOL_CALL))
     taking.keep_unknown(_COLUMNS)
-    config = _sealed(name, session_id, fields, taking)
+    config = sealed_secrets(name, session_id, fields, taking)
     taking.tell()
     record = LegacyRecord(
         kind=TOOL_CALL,
@@ -66,7 +66,7 @@ def _seconds(taking: RowTaking) -> float | None:
     return seconds
 
 
-def _sealed(name: str, session_id: str, fields: dict[str, Any], taking: RowTaking) -> LegacyConfig | None:
+def sealed_secrets(name: str, session_id: str, fields: dict[str, Any], taking: RowTaking) -> LegacyConfig | None:
     """Mask the secrets that the tool was given; what they are comes back as a setting that seals them."""
     value: dict[str, Any] = {}
     sealed: dict[str, str] = {}
