@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.cache import cache
 from django.db import connection, models
 from django.db.models import Max, Min, QuerySet
 
+from config.shared.cached import cache_value, cached_value
 from config.shared.callers import Caller
 from history_app.models import ErrorRecord, LLMCall, Message, Metric, Task, TokenUsage, ToolCall
 from sessions_app.models import KnowledgeSource, Session, UserConfig, Workflow, WorkflowRun
@@ -43,10 +43,10 @@ def holdings(*, caller: Caller) -> list[Holding]:
     """Return how much of each kind the caller may see. Small kinds are counted, large ones estimated; kept a minute."""
     seen = "all" if caller.project_ids is None else "-".join(map(str, sorted(caller.project_ids)))
     key = f"analytics.holdings.{seen}"
-    counts = cache.get(key)
+    counts = cached_value(key)
     if counts is None:
         counts = [_held(model, caller) for model in HELD]
-        cache.set(key, counts, CACHED_SECONDS)
+        cache_value(key, counts, CACHED_SECONDS)
     return [Holding(model, count, exact) for model, (count, exact) in zip(HELD, counts, strict=True)]
 
 

@@ -1,24 +1,13 @@
 """Session reads from a cache that is never stale: its entries are addressed by the version that a cheap read tells."""
 
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import structlog
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
-from redis.exceptions import RedisError
 
+from config.shared.cached import cache_value, cached_value
 from config.shared.plain_rows import moment
 from sessions_app.models import Session, SessionActivity, Workflow
-
-logger = structlog.get_logger(__name__)
-
-Result = TypeVar("Result")
-
-# After a failure the cache is left alone for so long: each try may take as long as its time-outs.
-PAUSE_SECONDS = 5.0
 
 # In the form of every database, and not built anew for each call: it is what a cached read costs.
 _LIVE = (
@@ -45,7 +34,7 @@ def session_read(*, project_id: int, session_id: str) -> Session | None:
         live = cursor.fetchone()
     if live is None:
         return None
-    kept = _guarded(lambda: cache.get(_key(*live[:4])))
+    kept = cached_value(_key(*live[:4]))
     if kept is not None:
         return _built(kept, live)
     session = _whole(project_id, session_id)
@@ -53,7 +42,7 @@ def session_read(*, project_id: int, session_id: str) -> Session | None:
         key = _key(session.pk, session.version, session.updated_at, session.workflow_id)
         workflow = session.workflow.workflow_id if session.workflow else None
         value = ([getattr(session, name) for name in _COLUMNS], workflow)
-        _guarded(lambda: cache.set(key, value, settings.SESSION_CACHE_TTL))
+        cache_value(key, value, settings.SESSION_CACHE_TTL)
     return session
 
 
@@ -83,21 +72,3 @@ def _built(kept: tuple[list[Any], str | None], live: Any) -> Session:
         values = [live[0], live[6], moment(live[5])]
         known["activity"] = SessionActivity.from_db(connection.alias, _ACTIVITY, values)
     return session
-
-
-class _Away:
-    """Until when the cache of this process counts as away, on the monotonic clock."""
-
-    until = 0.0
-
-
-def _guarded(call: Callable[[], Result]) -> Result | None:
-    """Return what the cache says, or None when it is away: then the database alone answers, and nothing waits."""
-    if time.monotonic() < _Away.until:
-        return None
-    try:
-        return call()
-    except (RedisError, OSError) as error:
-        _Away.until = time.monotonic() + PAUSE_SECONDS
-        logger.warning("session_cache_away", error=type(error).__name__, pause=PAUSE_SECONDS)
-        return None

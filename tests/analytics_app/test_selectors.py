@@ -10,6 +10,8 @@ from django.db import connection
 from analytics_app.selectors import holdings as selectors
 from analytics_app.selectors.holdings import holdings
 from analytics_app.selectors.overview import overview
+from config.settings.databases import cache_settings
+from config.shared import cached
 from config.shared.callers import SYSTEM, Caller
 from history_app.models import Message
 from sessions_app.models import Session
@@ -52,6 +54,14 @@ def test_the_numbers_are_kept_for_a_while(project, django_assert_num_queries):
         assert _held(SYSTEM) == before
     cache.clear()
     assert _held(SYSTEM)[Session] == (2, True)
+
+
+def test_the_front_page_is_there_while_redis_is_gone(staff_admin, settings, monkeypatch):
+    monkeypatch.setattr(cached.Away, "until", 0.0)
+    settings.CACHES = {"default": cache_settings("redis://127.0.0.1:9/0")}
+    make_session(project=default_project())
+    assert staff_admin.get("/admin/").status_code == 200
+    assert _held(SYSTEM)[Session] == (1, True)
 
 
 @pytest.mark.django_db(transaction=True)

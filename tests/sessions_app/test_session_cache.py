@@ -15,9 +15,9 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from config.shared import cached
 from sessions_app.models import Project
 from sessions_app.models.accounts import DEFAULT_PROJECT
-from sessions_app.services import session_cache
 from sessions_app.services.expiry import session_touch
 from sessions_app.services.session_cache import session_read
 from sessions_app.services.sessions import session_delete, session_update
@@ -34,9 +34,9 @@ PATIENCE_SECONDS = 60
 @pytest.fixture
 def team(store):
     cache.clear()
-    session_cache._Away.until = 0.0
+    cached.Away.until = 0.0
     yield Project.objects.get_or_create(slug=DEFAULT_PROJECT, defaults={"name": "Default"})[0]
-    session_cache._Away.until = 0.0
+    cached.Away.until = 0.0
 
 
 def _read(team, session_id="s1"):
@@ -198,4 +198,4 @@ def test_reads_go_on_while_redis_is_gone(team, settings, listening):
             assert session_read(project_id=team.pk, session_id="s1").title == "Still here"
         # Each unanswered call would take as long as the time-out; after the first one the cache is left alone.
         assert time.monotonic() - begun < PATIENCE_SECONDS / 4
-        assert session_cache._Away.until > begun
+        assert cached.Away.until > begun
