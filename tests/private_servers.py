@@ -115,7 +115,8 @@ def _running(command: list[str], url: str, end: signal.Signals, answers: Callabl
             try:
                 answers()
                 break
-            except (psycopg.OperationalError, pymysql.err.OperationalError, redis.ConnectionError):
+            # Not `pymysql.err`: where PyMySQL stands in for MySQLdb, that becomes a second module with other classes.
+            except (psycopg.OperationalError, pymysql.OperationalError, redis.ConnectionError):
                 assert process.poll() is None, "the server has ended"
                 assert time.monotonic() < until, "the server does not answer"
                 time.sleep(0.1)
