@@ -123,6 +123,11 @@ def test_times_are_of_the_zone_that_the_dump_names_or_else_of_the_stated_one(tmp
     assert [code for code, _line in found.told()] == ([] if hour == 0 else ["time_zone"])
 
 
+def test_a_table_that_is_made_without_columns_is_no_fault(tmp_path):
+    found = Read(tmp_path, dump(row(1), head="CREATE TABLE `x`;\nCREATE TABLE;\n"))
+    assert [message.record_id for message in found.messages] == ["m1"]
+
+
 def test_what_is_no_row_of_the_chat_is_told_and_never_run(tmp_path):
     hostile = (
         "DROP DATABASE mysql;\nGRANT ALL ON *.* TO 'x'@'%' IDENTIFIED BY 'secret-word';\n"

@@ -130,7 +130,9 @@ class Dump:
 
     def _create(self, tokens: list[Token]) -> None:
         """The columns of a table, in their order, for rows that name none."""
-        opened = next((number for number, token in enumerate(tokens) if token.data == b"("), len(tokens))
+        opened = next((number for number, token in enumerate(tokens) if token.data == b"("), None)
+        if opened is None:
+            return
         table = next((_name(token) for token in reversed(tokens[:opened]) if _name(token)), "")
         columns, stated, depth, begins = [], set(), 0, False
         for token, following in zip(tokens[opened:], [*tokens[opened + 1 :], None], strict=True):
