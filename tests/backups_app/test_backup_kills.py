@@ -138,6 +138,14 @@ def _restoring_killed(good, before, later, times):
     assert content() == before
 
 
+def test_half_a_restore_would_be_seen(filled):
+    """The control: what a restore without its one transaction would leave is neither the one nor the other."""
+    _good, before, later = filled
+    connection.close()
+    Message.objects.filter(record_id__startswith="bulk-", sequence__gt=3000).delete()
+    assert content() not in (before, later)
+
+
 def test_making_is_killed(filled):
     _making_killed(filled[0], 3)
 

@@ -2,13 +2,17 @@
 
 from django.apps import apps
 
-from backups_app.services.backups.tables import ARCHIVED, EMPTIED, LEFT, archived_models, columns_of
+from backups_app.services.backups.tables import ARCHIVED, EMPTIED, FURNISHED, LEFT, archived_models, columns_of
 
 
 def test_every_model_is_named_once():
     named = [*ARCHIVED, *EMPTIED, *LEFT]
     assert len(named) == len(set(named))
     assert set(named) == {model._meta.label_lower for model in apps.get_models(include_auto_created=True)}
+
+
+def test_what_may_be_there_before_any_work_is_archived():
+    assert set(FURNISHED) < set(ARCHIVED)
 
 
 def test_every_column_of_an_archive_has_a_form():

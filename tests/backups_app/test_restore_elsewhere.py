@@ -37,6 +37,10 @@ def test_it_comes_back_in_a_database_of_another_kind_and_from_there(tmp_path):
     with at(there):
         assert content() == before
         create("second")
+        # The control: one character of one row, and it is not the same.
+        message = Message.objects.first()
+        Message.objects.filter(pk=message.pk).update(content=f"{message.content}.")
+        assert content() != before
     with contextlib.ExitStack() as stack:
         own = stack.enter_context(scratch(configured.DATABASE_URL if connection.vendor != "sqlite" else ""))
         back = own or f"sqlite:///{tmp_path / 'back.sqlite3'}"

@@ -71,10 +71,13 @@ ACTIVITY_COLUMNS = ("session_id", "last_sequence", "message_count", "last_activi
 MESSAGE_COLUMNS = ("project_id", "session_id", "record_id", "timestamp", "sequence", "role", "content", "metadata")
 
 
-def fill(*, project_id: int, sessions: int, messages_each: int) -> None:
-    """Write sessions with their activity and numbered messages of about 300 bytes, by the fastest way there is."""
+def fill(*, project_id: int, sessions: int, messages_each: int, texts: int = 200) -> None:
+    """Write sessions with their activity and numbered messages of about 300 bytes, by the fastest way there is.
+
+    So many different `texts` they have: what repeats itself takes little room where it is compressed.
+    """
     picker = random.Random(1)
-    texts = [" ".join(picker.choice(WORDS) for _ in range(50)) for _ in range(200)]
+    said = [" ".join(picker.choice(WORDS) for _ in range(50)) for _ in range(texts)]
     # Behind what other sections have stored.
     first = (Session.objects.aggregate(Max("pk"))["pk__max"] or 0) + 1
     keys = range(first, first + sessions)
@@ -84,7 +87,7 @@ def fill(*, project_id: int, sessions: int, messages_each: int) -> None:
         ACTIVITY_COLUMNS,
         (_activity(n, pk, messages_each) for n, pk in enumerate(keys, 1)),
     )
-    load("history_app_message", MESSAGE_COLUMNS, _messages(project_id, keys, messages_each, texts))
+    load("history_app_message", MESSAGE_COLUMNS, _messages(project_id, keys, messages_each, said))
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT setval(pg_get_serial_sequence('sessions_app_session', 'id'), %s)", [keys[-1]])

@@ -21,6 +21,7 @@ SECTIONS = {
     "comebacks": "Coming back to a session",
     "sums": "Sums of token usage",
     "cleanups": "Cleaning up beside writers",
+    "backups": "Backing up and restoring",
     "imports": "Bringing in an old store",
     "peers": "Peers at the same work",
     # These fill the store with a million rows each, so they come last.
