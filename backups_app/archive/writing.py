@@ -34,6 +34,7 @@ from backups_app.archive.signatures import signature_made
 
 # Parts that are being sealed and stored while the next rows are read: more would only take memory.
 _AT_WORK = 1
+_SYNCS_AT_ONCE = 16
 
 
 class ArchiveWriter:
@@ -65,8 +66,9 @@ class ArchiveWriter:
         data = manifest_bytes(manifest)
         stored(self.folder / MANIFEST, data)
         stored(self.folder / SIGNATURE, signature_made(data, signing_key))
-        for folder in (*(self.folder / TABLES).iterdir(), self.folder / TABLES, self.folder):
-            folder_sync(folder)
+        # At the same time: the disk brings them in together, where one after the other would wait for it each time.
+        with ThreadPoolExecutor(_SYNCS_AT_ONCE, thread_name_prefix="sync") as syncing:
+            list(syncing.map(disk_sync, (*self.folder.rglob("*"), self.folder)))
         return manifest_sha256(data)
 
     def packer(self) -> Any:
@@ -167,20 +169,18 @@ class TableWriter:
 
 
 def stored(path: Path, data: bytes) -> None:
-    """Write a new file (mode 0600) and bring it to the disk. Raises OSError; ArchiveRefused when there is one."""
+    """Write a new file (mode 0600). Raises OSError; ArchiveRefused when there is one."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError as error:
         raise ArchiveRefused(path.name, "there is such a file already") from error
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
-def folder_sync(path: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def disk_sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

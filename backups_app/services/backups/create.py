@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from backups_app.archive import Archive, ArchiveRefused, ArchiveWriter, Manifest, archive_open
 from backups_app.archive.manifest import FORMAT, FORMAT_VERSION, Database, Encryption, Previous
 from backups_app.archive.signatures import key_id, verify_key_of
-from backups_app.archive.writing import folder_sync
+from backups_app.archive.writing import disk_sync
 from backups_app.models import Backup
 from backups_app.services.backups import keys
 from backups_app.services.backups.progress import Check, Progress, unwatched
@@ -45,7 +45,7 @@ def backup_create(
         with _refusals_told(), lease_kept(backup):
             archive = _made(backup, partial, check)
             partial.rename(backup_folder() / backup.location)
-            folder_sync(backup_folder())
+            disk_sync(backup_folder())
             return _verified(backup, archive, clock())
     except BaseException as error:
         # Also when it was asked to stop: the row must say so, and the half of an archive must go.

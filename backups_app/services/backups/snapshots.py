@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,10 +82,21 @@ class Snapshot:
         """Yield the rows of a table as the driver gives them, in batches of bounded size."""
         names = ", ".join(self._quoted(column.name) for column in columns)
         size = max(_LEAST_ROWS, min(_ROWS, _BATCH_BYTES // max(1, extent.longest)))
-        yield from self._source.batches(f"SELECT {names} FROM {self._quoted(table)}", size)  # noqa: S608 - of models
+        batches = self._source.batches(f"SELECT {names} FROM {self._quoted(table)}", size)  # noqa: S608 - of models
+        # A server looks for the next rows while these are worked on; SQLite's are there at once.
+        yield from batches if self.vendor == "sqlite" else _ahead(batches)
 
     def _quoted(self, name: str) -> str:
         return f"`{name}`" if self.vendor == "mysql" else f'"{name}"'
+
+
+def _ahead(batches: Iterator[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+    """Yield batches, the next one being fetched by a thread meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="rows") as fetching:
+        coming = fetching.submit(next, batches, None)
+        while (rows := coming.result()) is not None:
+            coming = fetching.submit(next, batches, None)
+            yield rows
 
 
 @contextmanager
