@@ -69,10 +69,13 @@ class Rabbit:
     def blocks(self) -> bool:
         """Return whether the node tells a publisher to wait."""
         told: list[object] = []
-        with amqp.Connection(f"127.0.0.1:{self.port}", on_blocked=told.append) as asked:
-            asked.channel().basic_publish(amqp.Message("?"), routing_key="nobody")
-            with contextlib.suppress(TimeoutError):
-                asked.drain_events(timeout=5)
+        asked = amqp.Connection(f"127.0.0.1:{self.port}", on_blocked=told.append)
+        asked.connect()
+        asked.channel().basic_publish(amqp.Message("?"), routing_key="nobody")
+        with contextlib.suppress(TimeoutError):
+            asked.drain_events(timeout=30)
+        # Without a farewell, which a node that reads no more would never answer.
+        asked.collect()
         return bool(told)
 
     def kill(self) -> None:
