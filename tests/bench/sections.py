@@ -20,6 +20,7 @@ SECTIONS = {
     "size": "Bytes on disk",
     "comebacks": "Coming back to a session",
     "sums": "Sums of token usage",
+    "wakes": "Jobs",
     "cleanups": "Cleaning up beside writers",
     "backups": "Backing up and restoring",
     "imports": "Bringing in an old store",
