@@ -80,7 +80,7 @@ def _round(store: Path, points: list[int]) -> tuple[dict[str, Any], int]:
         run = ImportRun.objects.filter(project_id=project_id).first()
         positions.append(run.position if run else 0)
         kills += killed
-        if not killed:
+        if not killed or (run is not None and run.status == ImportRun.Status.COMPLETED):
             break
     run = ImportRun.objects.filter(project_id=project_id).first()
     if run is None or run.status != ImportRun.Status.COMPLETED:

@@ -76,7 +76,8 @@ def test_everything_of_a_store_comes_in_once(store, bring_in):
     report = bring_in(store)
     assert (report.status, report.findings_count) == ("completed", 0)
     assert counts(report) == {
-        "config": (3, 3, 0), "workflow": (1, 1, 0), "session": (2, 2, 0), "state": (1, 1, 0), "workflow_run": (1, 1, 0),
+        "config": (3, 3, 0), "secret": (1, 1, 0),
+        "workflow": (1, 1, 0), "session": (2, 2, 0), "state": (1, 1, 0), "workflow_run": (1, 1, 0),
         "message": (2, 2, 0), "llm_request": (1, 1, 0), "llm_response": (1, 1, 0), "token_usage": (1, 1, 0),
         "cost": (1, 1, 0), "tool_call": (1, 1, 0), "error": (2, 1, 1), "metric": (1, 1, 0),
     }  # fmt: skip

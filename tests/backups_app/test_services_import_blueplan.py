@@ -39,7 +39,8 @@ def test_a_store_comes_in_once_from_whatever_form(tmp_path, bring_in):
     write_lines(tmp_path / "lines", KEYS)
     write_backup(tmp_path / "backup", backup_of(packed(KEYS)))
     first = bring_in(tmp_path / "files")
-    assert new(first) == {"session": 1, "message": 3, "tool_call": 1, "token_usage": 1, "config": 1}
+    found = {"session": 1, "message": 3, "tool_call": 1, "token_usage": 1, "config": 1, "secret": 1}
+    assert new(first) == found
     for form in ("files", "lines", "backup"):
         again = bring_in(tmp_path / form)
         assert (again.status, new(again)) == ("completed", {})

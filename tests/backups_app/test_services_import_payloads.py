@@ -37,7 +37,7 @@ def test_a_payload_comes_in_once_and_its_secret_is_sealed(tmp_path, bring_in):
     told = {"metadata": metadata, "settings": settings, "workflow_state": state, "thread_configs": {}}
     (tmp_path / "s1.json").write_text(json.dumps(told), encoding="utf-8")
     first, second = bring_in(tmp_path), bring_in(tmp_path)
-    assert new(first) == {"session": 1, "state": 1, "message": 1, "config": 1}
+    assert new(first) == {"session": 1, "state": 1, "message": 1, "config": 1, "secret": 1}
     assert (first.status, second.status, new(second)) == ("completed", "completed", {})
     session = Session.objects.get(session_id="s1")
     assert (session.title, session.settings["api_key"]) == ("Refund", "********")

@@ -6,7 +6,7 @@ from backups_app.legacy.types import StoreBegins
 from backups_app.services.legacy_import.read_ahead import Entry, size_of
 
 CHUNK_ENTRIES = 5000
-CHUNK_BYTES = 8_000_000
+CHUNK_BYTES = 4_000_000
 
 
 def chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -46,6 +47,7 @@ def run_advance(*, run: ImportRun, position: int, report: ImportReport, seconds:
         raise Conflict(_("Another process has taken this import over."))
 
 
+@transaction.atomic
 def run_end(
     *, run: ImportRun, status: str, failure: str, report: ImportReport, seconds: float, caller: Caller, now: datetime
 ) -> None:

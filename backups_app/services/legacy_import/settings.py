@@ -18,6 +18,7 @@ from sessions_app.services.configs import DEFAULTS, config_set, value_type_of
 from sessions_app.services.workflows import workflow_save
 
 WORKFLOW_SECTION = "workflows"
+SEALED_KIND = "secret"
 VERSION_LENGTH = 64
 LAYOUT_LENGTH = 64
 # What grows with every run says nothing about whether the definition is another one.
@@ -75,6 +76,15 @@ def config_import(*, config: LegacyConfig, context: ImportContext) -> None:
     else:
         result, solved = _config_conflict(stored, config, context)
     context.settle("config", result, repaired=config.repaired, solved=solved)
+    _count_secrets(config.secrets, result, solved, context)
+
+
+def _count_secrets(secrets: dict[str, str], result: str, solved: str, context: ImportContext) -> None:
+    """Count the keys and passwords that are sealed with a value: they share its lot."""
+    if secrets:
+        context.report.kinds[SEALED_KIND].read += len(secrets)
+    for _secret in secrets:
+        context.settle(SEALED_KIND, result, solved=solved)
 
 
 def _config_stored(key: str, context: ImportContext) -> SystemConfig | None:
@@ -156,6 +166,7 @@ def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None
     else:
         result, solved = _workflow_conflict(workflow, values, stored, context)
     context.settle("workflow", result, repaired=workflow.repaired, solved=solved)
+    _count_secrets(workflow.secrets, result, solved, context)
 
 
 def _workflow_stored(name: str, context: ImportContext) -> Workflow | None:
