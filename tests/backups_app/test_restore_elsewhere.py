@@ -1,6 +1,9 @@
 """An archive of any database comes back in any other, and one of an older version comes back as this version has it."""
 
 import contextlib
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
@@ -51,6 +54,11 @@ def test_it_comes_back_in_a_database_of_another_kind_and_from_there(tmp_path):
     assert Restore.objects.count() == 2
 
 
+def _open(folder):
+    os.chmod(folder, 0o755)
+    return Path(folder)
+
+
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(
@@ -58,9 +66,11 @@ def test_it_comes_back_in_a_database_of_another_kind_and_from_there(tmp_path):
     reason="needs PostgreSQL and MariaDB",
 )
 def test_all_six_ways_between_three_databases(tmp_path):
+    # The servers are other users, to whom pytest's own folder is closed.
     with (
-        private_servers.postgresql(tmp_path / "postgresql") as postgresql,
-        private_servers.mariadb(tmp_path / "mariadb") as mariadb,
+        tempfile.TemporaryDirectory(prefix="agentledger-tests-") as outside,
+        private_servers.postgresql(_open(outside) / "postgresql") as postgresql,
+        private_servers.mariadb(Path(outside) / "mariadb") as mariadb,
         contextlib.ExitStack() as stack,
     ):
         fill_store()
