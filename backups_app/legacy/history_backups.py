@@ -11,11 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backups_app.legacy.files import FoundFile, Unreadable, read_whole, shown, walk
-from backups_app.legacy.history_store.lines import EPOCH
 from backups_app.legacy.history_store.store import HistoryStore
 from backups_app.legacy.history_store.survey import METADATA, looks_like_history_store
 from backups_app.legacy.json_exact import BadJSON, parse_json
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, time_read
 from backups_app.legacy.types import (
     Finding,
     LegacyConfig,

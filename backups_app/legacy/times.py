@@ -7,7 +7,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 _USUAL_LENGTH = len("2026-01-01T00:00:00Z")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The key of the metadata under which a time stands that could not be read.
+TIME_AS_FOUND = "timestamp_as_found"
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?(Z|z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII)
 _DIGITS = re.compile(r"\d{9,14}(\.\d+)?", re.ASCII)
 _MAIL = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} ", re.ASCII)
@@ -82,5 +84,5 @@ def _from_number(number: float) -> datetime | None:
     if not 0 < number < _BEYOND_MILLISECONDS:
         return None
     if number >= _FIRST_MILLISECONDS:
-        return _EPOCH + timedelta(milliseconds=number)
-    return _EPOCH + timedelta(seconds=number)
+        return EPOCH + timedelta(milliseconds=number)
+    return EPOCH + timedelta(seconds=number)

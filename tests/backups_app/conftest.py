@@ -1,7 +1,9 @@
-"""A folder for archives, and the key that signs them."""
+"""A folder for archives, the key that signs them, and older stores that come in."""
 
 import pytest
 
+from backups_app.services.legacy_import import store_import
+from config.shared.callers import Caller
 from tests.backups_app.archives import SIGNING_KEY
 from tests.backups_app.stores import IDENTITY
 
@@ -21,3 +23,14 @@ def encrypted(archives, settings, tmp_path):
     settings.BACKUP_AGE_RECIPIENTS = [str(IDENTITY.to_public())]
     settings.BACKUP_AGE_IDENTITY_FILE = str(tmp_path / "identity")
     return archives
+
+
+@pytest.fixture
+def bring_in(project, now):
+    """Import a folder or a file into the default project."""
+    caller = Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
+
+    def run(path, **options):
+        return store_import(path=path, project_id=project.pk, now=now, caller=caller, **options)
+
+    return run

@@ -10,10 +10,9 @@ import pytest
 from backups_app.legacy.formats import FORMATS, detect
 from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, Limits, Reading
 from backups_app.models import ImportFinding
-from backups_app.services.legacy_import import store_import
-from config.shared.callers import Caller
 from history_app.models import Message, TokenUsage, ToolCall
 from sessions_app.models import Session, SystemConfig
+from tests.backups_app.reports import new
 from tests.samples.openai_agents import ANSWER, CALL, ITEMS, KEY, SAID, SCHEMA, USER, write_conversations
 
 
@@ -38,21 +37,6 @@ def read(tmp_path):
         return Read(write_conversations(tmp_path / "conversations.db", {"s1": list(items)}, **more))
 
     return run
-
-
-@pytest.fixture
-def bring_in(project, now):
-    """Import a path into the default project."""
-    caller = Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
-
-    def run(path):
-        return store_import(path=path, project_id=project.pk, now=now, caller=caller)
-
-    return run
-
-
-def new(report):
-    return {kind: counts.new for kind, counts in report.kinds.items() if counts.new}
 
 
 def test_a_database_comes_in_once(tmp_path, bring_in):

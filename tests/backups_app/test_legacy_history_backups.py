@@ -10,11 +10,10 @@ import pytest
 from backups_app.legacy.formats import FORMATS, detect
 from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, Limits, Reading
 from backups_app.models import ImportFinding
-from backups_app.services.legacy_import import store_import
-from config.shared.callers import Caller
 from history_app.models import Message
 from sessions_app.models import Session
 from tests.backups_app.real_stores import REAL, with_real_stores
+from tests.backups_app.reports import new
 from tests.samples.history_store import back_up, message, write, write_database, write_history, write_session
 
 ERROR = (None, "s1", "E", "broke", "", "error", "2026-10-01T08:00:05")
@@ -104,20 +103,6 @@ def test_what_is_no_backup_is_left_to_the_other_formats(tmp_path, store):
     assert (detect(other), detect(other.parent)) == (None, None)
     back_up(store, tmp_path / "old/backups", "b", "2026-10-01T10:00:00")
     assert detect(tmp_path / "old") == "history_backups"
-
-
-@pytest.fixture
-def bring_in(project, now):
-    caller = Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
-
-    def run(path):
-        return store_import(path=path, project_id=project.pk, now=now, caller=caller)
-
-    return run
-
-
-def new(report):
-    return {kind: counts.new for kind, counts in report.kinds.items() if counts.new}
 
 
 def test_backups_come_in_once_and_add_nothing_to_their_store(tmp_path, store, bring_in):

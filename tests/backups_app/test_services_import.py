@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from backups_app.models import ImportFinding, ImportRun
-from backups_app.services.legacy_import import store_import
 from config.shared.callers import Caller
 from config.shared.errors import InvalidInput
 from config.shared.fields import ExactSum
@@ -26,17 +25,6 @@ from tests.samples.history_store import (
 )
 
 USAGE = {"model": "gpt-4o", "prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}
-
-
-@pytest.fixture
-def bring_in(project, now):
-    """Import a folder into the default project."""
-    caller = Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
-
-    def run(path, **options):
-        return store_import(path=path, project_id=project.pk, now=now, caller=caller, **options)
-
-    return run
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from sessions_app.services.knowledge import knowledge_source_undelete
 from sessions_app.services.user_configs import provider_key_set, user_config_save
 from tests.backups_app.imported_rows import rows as rows_of
 from tests.backups_app.real_stores import REAL, with_real_stores
+from tests.backups_app.reports import new
 from tests.factories import make_project
 from tests.samples.agent_flow import KEY, ROWS, config, source, task, user, write_backup, write_database
 
@@ -34,20 +35,6 @@ WORLD = {
 def caller(project):
     """Who imports."""
     return Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
-
-
-@pytest.fixture
-def bring_in(project, now, caller):
-    """Import a folder or a file into the default project."""
-
-    def run(path, **options):
-        return store_import(path=path, project_id=project.pk, now=now, caller=caller, **options)
-
-    return run
-
-
-def new(report):
-    return {kind: counts.new for kind, counts in report.kinds.items() if counts.new}
 
 
 def unaccepted(report):

@@ -7,27 +7,11 @@ import pytest
 from django.db.models import Sum
 
 from backups_app.models import ImportFinding
-from backups_app.services.legacy_import import store_import
-from config.shared.callers import Caller
 from history_app.models import Message, TokenUsage, ToolCall
 from sessions_app.models import ConfigVersion, Session, SystemConfig
 from tests.backups_app.real_stores import REAL, with_real_stores
+from tests.backups_app.reports import new
 from tests.samples.blueplan import KEYS, backup_of, packed, said, write_backup, write_files, write_lines
-
-
-@pytest.fixture
-def bring_in(project, now):
-    """Import a folder or a file into the default project."""
-    caller = Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
-
-    def run(path):
-        return store_import(path=path, project_id=project.pk, now=now, caller=caller)
-
-    return run
-
-
-def new(report):
-    return {kind: counts.new for kind, counts in report.kinds.items() if counts.new}
 
 
 def expected():

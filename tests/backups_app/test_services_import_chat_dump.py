@@ -9,27 +9,11 @@ import pytest
 
 from backups_app.legacy.locations import URL
 from backups_app.models import ImportFinding
-from backups_app.services.legacy_import import store_import
-from config.shared.callers import Caller
 from history_app.models import Message
 from sessions_app.models import Session
 from tests.backups_app.chat_servers import chat_server, load, needs_mariadb, run
 from tests.backups_app.real_stores import REAL, with_real_stores
-
-
-@pytest.fixture
-def bring_in(project, now):
-    """Import a folder or a file into the default project."""
-    caller = Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
-
-    def run(path):
-        return store_import(path=path, project_id=project.pk, now=now, caller=caller)
-
-    return run
-
-
-def new(report):
-    return {kind: counts.new for kind, counts in report.kinds.items() if counts.new}
+from tests.backups_app.reports import new
 
 
 def told(run, **wanted):

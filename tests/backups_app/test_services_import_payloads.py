@@ -4,30 +4,13 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from django.db.models import Sum
 
 from backups_app.models import ImportFinding
-from backups_app.services.legacy_import import store_import
-from config.shared.callers import Caller
 from history_app.models import ErrorRecord, LLMCall, Message, TokenUsage, ToolCall
 from sessions_app.models import Session, SessionState, SystemConfig
 from tests.backups_app.real_stores import REAL, with_real_stores
-
-
-@pytest.fixture
-def bring_in(project, now):
-    """Import a folder into the default project."""
-    caller = Caller("system", "test", "admin", project_ids=None, project_id=project.pk)
-
-    def run(path):
-        return store_import(path=path, project_id=project.pk, now=now, caller=caller)
-
-    return run
-
-
-def new(report):
-    return {kind: counts.new for kind, counts in report.kinds.items() if counts.new}
+from tests.backups_app.reports import new
 
 
 def test_a_payload_comes_in_once_and_its_secret_is_sealed(tmp_path, bring_in):

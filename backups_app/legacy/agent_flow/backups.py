@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from backups_app.legacy.files import FoundFile, Unreadable, read_whole
-from backups_app.legacy.history_store.survey import DATABASE_ENDINGS, is_sidecar
 from backups_app.legacy.json_exact import BadJSON, parse_json
+from backups_app.legacy.sqlite_files import DATABASE_ENDINGS, is_sidecar
 from backups_app.legacy.types import Finding, Level, Place
 
 BACKUPS = "backups"

@@ -5,17 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from backups_app.legacy.agent_flow.columns import TIMES, RowTaking, row_hash, row_taking
 from backups_app.legacy.agent_flow.settings import config_of, knowledge_of, user_of
 from backups_app.legacy.agent_flow.spool import Spool, SpooledTask
 from backups_app.legacy.agent_flow.tasks import PLACEHOLDER, placeholder_task, task_of
 from backups_app.legacy.agent_flow.tool_logs import call_of
+from backups_app.legacy.columns import TIMES, RowTaking, row_hash, row_taking
+from backups_app.legacy.fields import NAME_LENGTH
 from backups_app.legacy.files import Unreadable
-from backups_app.legacy.history_store.fields import NAME_LENGTH
-from backups_app.legacy.history_store.lines import EPOCH
 from backups_app.legacy.history_store.tables import ORPHANS
 from backups_app.legacy.sqlite_copy import SQLiteCopy
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, time_read
 from backups_app.legacy.types import (
     Finding,
     LegacyConfig,

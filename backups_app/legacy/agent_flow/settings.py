@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from backups_app.legacy.agent_flow.columns import TIMES, RowTaking, as_bytes
-from backups_app.legacy.history_store.fields import AS_FOUND
+from backups_app.legacy.columns import TIMES, RowTaking, as_bytes
+from backups_app.legacy.fields import AS_FOUND
 from backups_app.legacy.history_store.tables import ORPHANS, typed
 from backups_app.legacy.json_exact import BadJSON, parse_json
 from backups_app.legacy.numbers import tokens_read

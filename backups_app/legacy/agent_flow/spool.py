@@ -1,14 +1,12 @@
 """Puts the rows of a database in order outside of memory: which steps a task has, and which session a task is of."""
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from backups_app.legacy.history_store.lines import EPOCH
+from backups_app.legacy.private_base import PrivateBase
+from backups_app.legacy.times import EPOCH
 
-# An empty name is a private file of SQLite's own, which is gone when it is closed.
-_PRIVATE = ""
 _SCHEMA = """
 CREATE TABLE task (
     number INTEGER PRIMARY KEY, name TEXT, record_id TEXT, session_id TEXT, begun INTEGER, ended INTEGER
@@ -17,9 +15,6 @@ CREATE UNIQUE INDEX task_by_name ON task (name);
 CREATE INDEX task_by_session ON task (session_id);
 CREATE TABLE step (number INTEGER PRIMARY KEY, name TEXT, place);
 CREATE INDEX step_by_name ON step (name);
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-BEGIN;
 """
 _TASK = "number, name, record_id, session_id, begun"
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,16 +41,10 @@ class SpooledSession(NamedTuple):
     ended: datetime
 
 
-class Spool:
+class Spool(PrivateBase):
     """The order of one database. Rows are named by their numbers; what they hold stays where it is."""
 
-    def __enter__(self) -> Self:
-        self._base = sqlite3.connect(_PRIVATE, check_same_thread=False, isolation_level=None)
-        self._base.executescript(_SCHEMA)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._base.close()
+    SCHEMA = _SCHEMA
 
     def add_task(self, task: SpooledTask, ended: datetime) -> bool:
         """Take a task on; False when there is one of this name already."""

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from backups_app.legacy.agent_flow.backups import BACKUPS, INFO, BackupFolder
 from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, open_plain
-from backups_app.legacy.history_store.survey import DATABASE_ENDINGS, is_sidecar
+from backups_app.legacy.sqlite_files import DATABASE_ENDINGS, is_sidecar
 from backups_app.legacy.types import Finding, Level, Place
 
 DATABASE = "agent_flow.db"

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from backups_app.legacy.agent_flow.columns import TIMES, RowTaking
+from backups_app.legacy.columns import TIMES, RowTaking
 from backups_app.legacy.types import LegacyRecord
 
 TASK = "task"

@@ -4,8 +4,8 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from backups_app.legacy.agent_flow.columns import RowTaking
-from backups_app.legacy.history_store.fields import AS_FOUND, NAME_LENGTH
+from backups_app.legacy.columns import RowTaking
+from backups_app.legacy.fields import AS_FOUND, NAME_LENGTH
 from backups_app.legacy.history_store.records import UNNAMED
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.types import Finding, LegacyConfig, LegacyRecord, Level

@@ -4,7 +4,7 @@ import hashlib
 
 from backups_app.legacy.blueplan.entries import BadValue, report_repairs, value_of
 from backups_app.legacy.blueplan.shelf import Version
-from backups_app.legacy.history_store.fields import NAME_LENGTH
+from backups_app.legacy.fields import NAME_LENGTH
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.types import Finding, LegacyConfig, Level, Reading
 

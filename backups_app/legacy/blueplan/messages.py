@@ -9,10 +9,9 @@ from typing import Any
 
 from backups_app.legacy.blueplan.entries import BadValue, quoted, report_repairs, value_of
 from backups_app.legacy.blueplan.shelf import Version
-from backups_app.legacy.history_store.fields import Taking
-from backups_app.legacy.history_store.lines import EPOCH, TIME_AS_FOUND
+from backups_app.legacy.fields import Taking
 from backups_app.legacy.history_store.records import COMMON, message, tool_call
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, time_read
 from backups_app.legacy.types import Finding, LegacyRecord, Level, Place, Reading, raw_text
 
 _OWN = frozenset({"message_type", "role", "content"}) | (COMMON - {"record_id", "session_id", "record_type"})

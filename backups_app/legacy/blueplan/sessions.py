@@ -5,9 +5,9 @@ from typing import Any
 
 from backups_app.legacy.blueplan.entries import BadValue, report_repairs, value_of
 from backups_app.legacy.blueplan.shelf import Version
-from backups_app.legacy.history_store.fields import NAME_LENGTH
-from backups_app.legacy.history_store.lines import EPOCH
+from backups_app.legacy.fields import NAME_LENGTH
 from backups_app.legacy.history_store.sessions import TITLE_LENGTH, BadSession, SessionTaking
+from backups_app.legacy.times import EPOCH
 from backups_app.legacy.types import Finding, LegacySession, Level, Place, Reading
 
 STATUS = "inactive"

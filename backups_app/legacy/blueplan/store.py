@@ -13,9 +13,9 @@ from backups_app.legacy.blueplan.shelf import Shelf
 from backups_app.legacy.blueplan.sources import file_entries, rank, skip
 from backups_app.legacy.blueplan.usage import SUMS, sums_compare, usage_of
 from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at
-from backups_app.legacy.history_store.lines import EPOCH
 from backups_app.legacy.locations import URL, Location
 from backups_app.legacy.session_payloads.sessions import sealed
+from backups_app.legacy.times import EPOCH
 from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
 
 _NAMED_FOREIGN_KEYS = 100

@@ -8,10 +8,9 @@ from typing import Any
 from backups_app.legacy.blueplan.entries import BadValue, quoted, report_repairs, value_of
 from backups_app.legacy.blueplan.messages import made_id
 from backups_app.legacy.blueplan.shelf import Shelf, Version
-from backups_app.legacy.history_store.fields import NAME_LENGTH, Taking
-from backups_app.legacy.history_store.lines import EPOCH, TIME_AS_FOUND
+from backups_app.legacy.fields import NAME_LENGTH, Taking
 from backups_app.legacy.history_store.records import KNOWN_KEYS, token_usage
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, time_read
 from backups_app.legacy.types import Finding, LegacyRecord, Level, Reading, raw_text
 
 _KNOWN = KNOWN_KEYS["token_usage"] | {"user_id"}

@@ -3,9 +3,9 @@
 from pathlib import PurePosixPath
 from typing import Any
 
+from backups_app.legacy.fields import NAME_LENGTH
 from backups_app.legacy.files import FoundFile, Unreadable, read_whole
 from backups_app.legacy.history_store.encodings import as_utf8
-from backups_app.legacy.history_store.fields import NAME_LENGTH
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.types import Finding, LegacyConfig, LegacyWorkflow, Level, Place, Reading
 from config.shared.text import Replaced, clean_json

@@ -7,18 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from backups_app.legacy.fields import NAME_LENGTH, Taking
 from backups_app.legacy.files import Line
-from backups_app.legacy.history_store.fields import NAME_LENGTH, Taking
 from backups_app.legacy.history_store.records import KINDS, KNOWN_KEYS
 from backups_app.legacy.json_exact import EXPLAINED, TEXT_REPLACED, BadJSON, parse_json
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, time_read
 from backups_app.legacy.types import Finding, LegacyRecord, Level, Place, Reading, raw_text
 from config.shared.text import REPLACEMENT
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MANY_SESSIONS = "aggregated"
 UNKNOWN_KIND = "record"
-TIME_AS_FOUND = "timestamp_as_found"
 _MONTH = re.compile(r"(?:^|/)((?:19|20)\d{2})(0[1-9]|1[0-2])/[^/]*$")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from backups_app.legacy.history_store.fields import NAME_LENGTH, Taking
+from backups_app.legacy.fields import NAME_LENGTH, Taking
 from backups_app.legacy.numbers import cost_read, exact_number, number_read
 
 Fields = dict[str, Any]

@@ -4,9 +4,9 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from backups_app.legacy.fields import AS_FOUND, NAME_LENGTH
 from backups_app.legacy.files import FoundFile, Unreadable, read_whole
 from backups_app.legacy.history_store.encodings import as_utf8
-from backups_app.legacy.history_store.fields import AS_FOUND, NAME_LENGTH
 from backups_app.legacy.json_exact import EXPLAINED, TEXT_REPLACED, BadJSON, parse_json
 from backups_app.legacy.times import time_read
 from backups_app.legacy.types import Finding, LegacySession, Level, Place, Reading, raw_text

@@ -13,9 +13,10 @@ from backups_app.legacy.history_store.groups import GroupReader
 from backups_app.legacy.history_store.merging import merge_session, merge_workflow
 from backups_app.legacy.history_store.sessions import read_session
 from backups_app.legacy.history_store.state_messages import has_messages, state_messages
-from backups_app.legacy.history_store.survey import SIDECAR_ENDINGS, Survey, survey
+from backups_app.legacy.history_store.survey import Survey, survey
 from backups_app.legacy.history_store.tables import ROW_KINDS, Tables
 from backups_app.legacy.sqlite_copy import open_copy
+from backups_app.legacy.sqlite_files import SIDECAR_ENDINGS
 from backups_app.legacy.types import (
     Finding,
     LegacyConfig,

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from backups_app.legacy.files import FoundFile, NotFollowed, walk
+from backups_app.legacy.sqlite_files import DATABASE_ENDINGS, is_sidecar
 from backups_app.legacy.types import Finding, Level, Place
 
-DATABASE_ENDINGS = (".db", ".sqlite", ".sqlite3")
 HISTORY_ENDINGS = (".jsonl", ".jsonl.gz")
-SIDECAR_ENDINGS = ("-wal", "-shm", "-journal")
 INDEX = "index.json"
 METADATA = "metadata.db"
 ROOMS = ("sessions", "history", "configs", "databases")
@@ -74,15 +73,6 @@ def _sort(file: FoundFile, root: Path, found: Survey) -> None:
         found.databases.append(file)
     elif not is_sidecar(file):
         found.skipped.append(_skip(file.name, *_why(room, name)))
-
-
-def is_sidecar(file: FoundFile) -> bool:
-    """Whether the file belongs to a database beside it (and is read together with it)."""
-    for ending in SIDECAR_ENDINGS:
-        owner = file.path.with_name(file.path.name.removesuffix(ending))
-        if file.path.name.endswith(ending) and owner.name.endswith(DATABASE_ENDINGS) and owner.is_file():
-            return True
-    return False
 
 
 def _why(room: str, name: str) -> tuple[str, str]:

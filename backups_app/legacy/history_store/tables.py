@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+from backups_app.legacy.fields import NAME_LENGTH, Taking
 from backups_app.legacy.history_store.configs import workflow_of
-from backups_app.legacy.history_store.fields import NAME_LENGTH, Taking
-from backups_app.legacy.history_store.lines import EPOCH, TIME_AS_FOUND
 from backups_app.legacy.history_store.records import KINDS
 from backups_app.legacy.history_store.sessions import PATH_LENGTH, BadSession, SessionTaking
 from backups_app.legacy.json_exact import EXPLAINED, TEXT_REPLACED, BadJSON, parse_json
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.sqlite_copy import Row, SQLiteCopy
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, time_read
 from backups_app.legacy.types import (
     Finding,
     LegacyConfig,

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from backups_app.legacy.history_store.fields import AS_FOUND, NAME_LENGTH, Taking
-from backups_app.legacy.history_store.lines import EPOCH, TIME_AS_FOUND
+from backups_app.legacy.fields import AS_FOUND, NAME_LENGTH, Taking
 from backups_app.legacy.history_store.records import message
 from backups_app.legacy.history_store.sessions import TITLE_LENGTH
 from backups_app.legacy.history_store.tables import ORPHANS
 from backups_app.legacy.json_exact import TEXT_REPLACED, BadJSON, parse_json
 from backups_app.legacy.mysql_chat.statements import SCHEMA, Row
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, time_read
 from backups_app.legacy.types import Finding, LegacyRecord, LegacySession, Level, Place, Reading
 from config.shared.text import REPLACEMENT
 

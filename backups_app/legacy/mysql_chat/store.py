@@ -10,13 +10,14 @@ from typing import cast
 
 import msgspec
 
-from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, open_plain
-from backups_app.legacy.history_store.lines import EPOCH
+from backups_app.legacy.files import FoundFile, Unreadable, files_at, open_plain
+from backups_app.legacy.listing import files_listed
 from backups_app.legacy.locations import URL, Location
 from backups_app.legacy.mysql_chat.rows import BadRow, message_of, session_of
 from backups_app.legacy.mysql_chat.server import Server
 from backups_app.legacy.mysql_chat.statements import SCHEMA, Dump, Row, Value
 from backups_app.legacy.session_payloads.sessions import sealed
+from backups_app.legacy.times import EPOCH
 from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
 
 ENDING = ".sql"
@@ -39,7 +40,7 @@ ORDER BY session_id, coalesce(moment, begun, 0), number
 
 def looks_like_mysql_chat(root: Path) -> bool:
     """Whether one of the first dumps at the path speaks of the chat tables near its beginning."""
-    found = (entry for entry in files_at(root) if isinstance(entry, FoundFile) and entry.name.endswith(ENDING))
+    found = (entry for entry in files_at(root) if isinstance(entry, FoundFile) and _is_dump(entry))
     return any(_speaks_of_chat(file) for file in islice(found, LOOKED_AT))
 
 
@@ -50,6 +51,10 @@ def _speaks_of_chat(file: FoundFile) -> bool:
     return False
 
 
+def _is_dump(file: FoundFile) -> bool:
+    return file.name.endswith(ENDING)
+
+
 class MySQLChat:
     """The dumps of a folder, one dump, or the URL of a server. `bytes_read` of `bytes` tells how far the reading is."""
 
@@ -57,16 +62,7 @@ class MySQLChat:
         """List the files; nothing is opened yet."""
         self.reading = reading
         self._url = root if isinstance(root, URL) else None
-        self._files: list[FoundFile] = []
-        self._skipped: list[Finding] = []
-        for entry in () if isinstance(root, URL) else files_at(root):
-            if isinstance(entry, NotFollowed):
-                self._skipped.append(Finding(Level.SKIPPED, "not_followed", Place(entry.name), entry.why, "file"))
-            elif entry.name.endswith(ENDING):
-                self._files.append(entry)
-            else:
-                detail = "not a dump"
-                self._skipped.append(Finding(Level.SKIPPED, "stray_file", Place(entry.name), detail, "file"))
+        self._files, self._skipped = ([], []) if isinstance(root, URL) else files_listed(root, _is_dump, "not a dump")
         self.bytes = sum(file.size for file in self._files)
         self.bytes_read = 0
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from backups_app.legacy.agent_flow.columns import RowTaking
 from backups_app.legacy.agent_flow.tool_logs import sealed_secrets
+from backups_app.legacy.columns import RowTaking
 from backups_app.legacy.history_store.records import UNNAMED, message, token_usage
 from backups_app.legacy.json_exact import BadJSON, parse_json
 from backups_app.legacy.types import LegacyConfig, LegacyRecord

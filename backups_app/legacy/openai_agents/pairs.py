@@ -1,32 +1,22 @@
 """Knows, outside of memory, which answer belongs to which call, and in which branches an item stands."""
 
-import sqlite3
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
-# An empty name is a private file of SQLite's own, which is gone when it is closed.
-_PRIVATE = ""
+from backups_app.legacy.private_base import PrivateBase
+
 _SCHEMA = """
 CREATE TABLE call (session_id TEXT, call_id TEXT, number INTEGER, PRIMARY KEY (session_id, call_id)) WITHOUT ROWID;
 CREATE TABLE answer (session_id TEXT, call_id TEXT, number INTEGER, PRIMARY KEY (session_id, call_id)) WITHOUT ROWID;
 CREATE TABLE branch (item INTEGER, name TEXT, PRIMARY KEY (item, name)) WITHOUT ROWID;
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-BEGIN;
 """
 _JOINED = "SELECT call.number, answer.number FROM call JOIN answer USING (session_id, call_id)"
 
 
-class Pairs:
+class Pairs(PrivateBase):
     """The calls and answers of one database by the numbers of their rows. Of several with one id the first count."""
 
-    def __enter__(self) -> Self:
-        self._base = sqlite3.connect(_PRIVATE, check_same_thread=False, isolation_level=None)
-        self._base.executescript(_SCHEMA)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._base.close()
+    SCHEMA = _SCHEMA
 
     def add(self, session_id: str, call_id: str, number: int, *, is_answer: bool) -> None:
         """Take a call, or an answer to one, on."""

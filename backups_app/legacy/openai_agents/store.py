@@ -7,12 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from backups_app.legacy.agent_flow.columns import TIMES, RowTaking, row_hash, row_taking
-from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, open_plain
-from backups_app.legacy.history_store.fields import NAME_LENGTH
-from backups_app.legacy.history_store.lines import EPOCH
-from backups_app.legacy.history_store.survey import DATABASE_ENDINGS, is_sidecar
+from backups_app.legacy.columns import TIMES, RowTaking, row_hash, row_taking
+from backups_app.legacy.fields import NAME_LENGTH
+from backups_app.legacy.files import FoundFile, Unreadable, files_at, open_plain
 from backups_app.legacy.history_store.tables import ORPHANS
+from backups_app.legacy.listing import files_listed
 from backups_app.legacy.openai_agents.items import (
     ANSWER,
     CALL,
@@ -25,6 +24,8 @@ from backups_app.legacy.openai_agents.items import (
 )
 from backups_app.legacy.openai_agents.pairs import Pairs
 from backups_app.legacy.sqlite_copy import SQLiteCopy, open_copy
+from backups_app.legacy.sqlite_files import DATABASE_ENDINGS, is_sidecar
+from backups_app.legacy.times import EPOCH
 from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
 from config.shared.text import REPLACEMENT
 
@@ -56,21 +57,17 @@ def _speaks_of_items(file: FoundFile) -> bool:
     return False
 
 
+def _is_database(file: FoundFile) -> bool:
+    return file.name.lower().endswith(DATABASE_ENDINGS)
+
+
 class OpenAIAgents:
     """One folder, or one database, to be read once. `bytes_read` of `bytes` tells how far the reading is."""
 
     def __init__(self, root: Path, reading: Reading) -> None:
         """List the files; no database is opened yet."""
         self.reading = reading
-        self._files: list[FoundFile] = []
-        self._skipped: list[Finding] = []
-        for entry in files_at(root):
-            if isinstance(entry, NotFollowed):
-                self._skipped.append(Finding(Level.SKIPPED, "not_followed", Place(entry.name), entry.why, "file"))
-            elif entry.name.lower().endswith(DATABASE_ENDINGS):
-                self._files.append(entry)
-            elif not is_sidecar(entry):
-                self._skipped.append(Finding(Level.SKIPPED, "stray_file", Place(entry.name), "not a database", "file"))
+        self._files, self._skipped = files_listed(root, _is_database, "not a database", is_sidecar)
         self.bytes = sum(file.size for file in self._files)
         self.bytes_read = 0
 

@@ -6,14 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from backups_app.legacy.history_store.fields import NAME_LENGTH
-from backups_app.legacy.history_store.lines import EPOCH
+from backups_app.legacy.fields import NAME_LENGTH
 from backups_app.legacy.history_store.sessions import BadSession
 from backups_app.legacy.plain_chats.shapes import TIMES, arranged, calls_in
 from backups_app.legacy.session_payloads.happened import records_of
 from backups_app.legacy.session_payloads.sessions import PayloadTaking, sealed
 from backups_app.legacy.session_payloads.shapes import Payload
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, time_read
 from backups_app.legacy.types import (
     Finding,
     LegacyConfig,

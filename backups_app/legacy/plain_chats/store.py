@@ -7,9 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from backups_app.legacy.files import FoundFile, Line, NotFollowed, Unreadable, files_at, lines_of, open_unpacked
+from backups_app.legacy.files import FoundFile, Line, Unreadable, files_at, lines_of, open_unpacked
 from backups_app.legacy.history_store.encodings import as_utf8
 from backups_app.legacy.json_exact import EXPLAINED, BadJSON, Parsed, parse_json
+from backups_app.legacy.listing import files_listed
 from backups_app.legacy.plain_chats.chats import Chat, ChatTaking, Told
 from backups_app.legacy.plain_chats.elements import Elements
 from backups_app.legacy.plain_chats.shapes import chat_in, is_certain, is_message
@@ -28,7 +29,7 @@ ENTRY = "chat"
 def looks_like_plain_chats(root: Path) -> bool:
     """Whether one of the first JSON files at the path begins, beyond doubt, with a chat."""
     found = (entry for entry in files_at(root) if isinstance(entry, FoundFile))
-    files = (entry for entry in found if entry.name.endswith((*DOCUMENTS, *LINES)))
+    files = (entry for entry in found if _may_hold_chats(entry))
     return any(_begins_with_chat(file) for file in islice(files, LOOKED_AT))
 
 
@@ -111,6 +112,10 @@ def _parsed(data: bytes, place: Place, reading: Reading) -> Parsed | None:
     return parsed
 
 
+def _may_hold_chats(file: FoundFile) -> bool:
+    return file.name.endswith((*DOCUMENTS, *LINES))
+
+
 class PlainChats:
     """One file or folder, to be read once. `bytes_read` of `bytes` tells how far the reading is."""
 
@@ -118,16 +123,7 @@ class PlainChats:
         """List the files; nothing is opened yet."""
         self.reading = reading
         self._taking = ChatTaking(reading)
-        self._files: list[FoundFile] = []
-        self._skipped: list[Finding] = []
-        for entry in files_at(root):
-            if isinstance(entry, NotFollowed):
-                self._skipped.append(Finding(Level.SKIPPED, "not_followed", Place(entry.name), entry.why, "file"))
-            elif entry.name.endswith((*DOCUMENTS, *LINES)):
-                self._files.append(entry)
-            else:
-                detail = "not a file of chats"
-                self._skipped.append(Finding(Level.SKIPPED, "stray_file", Place(entry.name), detail, "file"))
+        self._files, self._skipped = files_listed(root, _may_hold_chats, "not a file of chats")
         self.bytes = sum(file.size for file in self._files)
         self.bytes_read = 0
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from backups_app.legacy.history_store.fields import Taking
-from backups_app.legacy.history_store.lines import EPOCH, TIME_AS_FOUND
+from backups_app.legacy.fields import Taking
 from backups_app.legacy.history_store.records import KINDS, KNOWN_KEYS
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, time_read
 from backups_app.legacy.types import Finding, LegacyRecord, LegacySession, Level, Place, Reading
 
 FROM_CALL = "api_call"

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from backups_app.legacy.history_store.fields import NAME_LENGTH
+from backups_app.legacy.fields import NAME_LENGTH
 from backups_app.legacy.history_store.sessions import EXPECTED_WORDS, TITLE_LENGTH, SessionTaking
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.session_payloads.shapes import Payload

@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, read_whole
+from backups_app.legacy.files import FoundFile, Unreadable, files_at, read_whole
 from backups_app.legacy.history_store.encodings import as_utf8
-from backups_app.legacy.history_store.lines import EPOCH
 from backups_app.legacy.history_store.sessions import BadSession
 from backups_app.legacy.json_exact import EXPLAINED, BadJSON, parse_json
+from backups_app.legacy.listing import files_listed
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.session_payloads.happened import records_of
 from backups_app.legacy.session_payloads.sessions import PayloadTaking, sealed
 from backups_app.legacy.session_payloads.shapes import Payload, is_certain, payloads
+from backups_app.legacy.times import EPOCH
 from backups_app.legacy.types import (
     Finding,
     LegacyConfig,
@@ -35,7 +36,7 @@ CHUNK_BYTES = 8_000_000
 
 def looks_like_session_payloads(root: Path) -> bool:
     """Whether one of the first JSON files at the path is, beyond doubt, a payload or a batch of them."""
-    found = (entry for entry in files_at(root) if isinstance(entry, FoundFile) and entry.name.endswith(ENDING))
+    found = (entry for entry in files_at(root) if isinstance(entry, FoundFile) and _is_document(entry))
     return any(_is_certain_file(file) for file in islice(found, LOOKED_AT))
 
 
@@ -49,21 +50,17 @@ def _is_certain_file(file: FoundFile) -> bool:
     return is_certain(value) or any(is_certain(item) for item in members)
 
 
+def _is_document(file: FoundFile) -> bool:
+    return file.name.endswith(ENDING)
+
+
 class SessionPayloads:
     """One folder, to be read once. `bytes_read` of `bytes` tells how far the reading is: every file is read twice."""
 
     def __init__(self, root: Path, reading: Reading) -> None:
         """List the files; nothing is opened yet."""
         self.reading = reading
-        self._files: list[FoundFile] = []
-        self._skipped: list[Finding] = []
-        for entry in files_at(root):
-            if isinstance(entry, NotFollowed):
-                self._skip(entry.name, "not_followed", entry.why)
-            elif entry.name.endswith(ENDING):
-                self._files.append(entry)
-            else:
-                self._skip(entry.name, "stray_file", "not a file of the store")
+        self._files, self._skipped = files_listed(root, _is_document, "not a file of the store")
         self.bytes = 2 * sum(file.size for file in self._files)
         self.bytes_read = 0
         self._counting: dict[str, tuple[datetime, Place]] = {}
@@ -131,9 +128,6 @@ class SessionPayloads:
         masked, _secrets = split_secrets(payload.document)
         raw = raw_text(json.dumps(masked, ensure_ascii=False, default=str))
         self.reading.report(Finding(Level.CONFLICT, "same_session_twice", session.place, detail, "session", raw))
-
-    def _skip(self, name: str, code: str, why: str) -> None:
-        self._skipped.append(Finding(Level.SKIPPED, code, Place(name), why, "file"))
 
 
 def _payloads_of(file: FoundFile, reading: Reading) -> list[Payload]:

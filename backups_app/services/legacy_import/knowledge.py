@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backups_app.legacy.history_store.lines import EPOCH
+from backups_app.legacy.times import EPOCH
 from backups_app.legacy.types import LegacyKnowledge
 from backups_app.services.legacy_import.items import ImportContext
 from sessions_app.models import KnowledgeSource

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from backups_app.legacy.history_store.fields import AS_FOUND, NAME_LENGTH, Taking
+from backups_app.legacy.fields import AS_FOUND, NAME_LENGTH, Taking
 from backups_app.legacy.json_exact import EXPLAINED, TEXT_REPLACED, BadJSON, parse_json
 from backups_app.legacy.secrets import split_secrets
 from backups_app.legacy.sqlite_copy import Row
