@@ -224,11 +224,16 @@ def test_staff_have_the_store_examined_by_a_job(staff_admin, analyst, project):
     address = reverse("admin:backups_app_importrun_examine_store")
     assert address in staff_admin.get(page(ImportRun, "changelist")).content.decode()
     assert analyst.get(address).status_code in (302, 403)
+    assert analyst.post(address).status_code in (302, 403)
+    # Looking at the page begins nothing.
+    assert "Examine and repair" in staff_admin.get(address).content.decode()
     assert not Job.objects.filter(kind="store.examine").exists()
-    assert staff_admin.get(address).status_code == 302
+    assert staff_admin.post(address).status_code == 302
     queued = Job.objects.get(kind="store.examine")
     job_run(job_id=queued.pk)
     queued.refresh_from_db()
     assert queued.result["found"] == {"subtask_left_open": 1}
     assert examine.__doc__
     assert staff_admin.get(page(Job, "changelist")).status_code == 200
+    staff_admin.post(address, {"repair": "yes"})
+    assert Job.objects.filter(kind="store.examine").latest("pk").arguments == {"repair": True}
