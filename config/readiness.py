@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import DatabaseError
 from django.utils import timezone
 from kombu import Connection
+from redis.exceptions import RedisError
 
 from backups_app.selectors import backup_standing
 from config.databases import sqlite_journal_mode
@@ -27,7 +29,7 @@ Check = dict[str, Any]
 
 def readiness() -> dict[str, Any]:
     """Return `{"status", "checks"}`; the whole is as good as its worst part. Nothing in it is secret."""
-    checks = {**_database_checks(), "broker": _broker(), "disk": _disk()}
+    checks = {**_database_checks(), "cache": _cache(), "broker": _broker(), "disk": _disk()}
     if checks["database"]["status"] == OK and checks["migrations"]["status"] == OK:
         checks["workers"] = _workers()
         checks["backups"] = _backups()
@@ -110,6 +112,15 @@ def _backups() -> Check:
     is_good = standing.state != "failed" and not standing.overdue
     facts = {"state": standing.state, "age_seconds": None if standing.age is None else standing.age.total_seconds()}
     return _check(OK if is_good else DEGRADED, detail, **facts)
+
+
+def _cache() -> Check:
+    try:
+        cache.get("readiness")
+    except (RedisError, OSError) as error:
+        # Reads go on from the database; only agents in memory cannot be told of.
+        return _check(DEGRADED, f"The cache does not answer ({type(error).__name__}).")
+    return _check(OK, "The cache answers.")
 
 
 def _broker() -> Check:

@@ -45,6 +45,7 @@ def health() -> dict[str, Any]:
         "database": _("database"),
         "migrations": _("migrations"),
         "sqlite": "SQLite",
+        "cache": _("cache"),
         "broker": _("broker"),
         "disk": _("disk"),
         "workers": _("workers"),

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from config.databases import sqlite_journal_mode
+from config.settings.databases import cache_settings
 from tests.config.served import ROOT, environment
 
 # Asks each path of an AgentLedger whose database server is not there.
@@ -54,7 +55,7 @@ def test_everything_there_is_ready(client):
     answer = client.get("/readyz")
     report = answer.json()
     assert (answer.status_code, report["status"]) == (200, "ok"), report
-    assert {"database", "broker", "disk", "migrations"} <= set(report["checks"])
+    assert {"database", "cache", "broker", "disk", "migrations"} <= set(report["checks"])
     assert answer["Cache-Control"].startswith("max-age=0")
 
 
@@ -84,6 +85,15 @@ def test_a_broker_that_is_away_degrades_but_still_serves(client, settings):
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["checks"]["broker"]["detail"].startswith("The redis broker does not answer")
+    assert "hidden-word" not in answer.text
+
+
+@pytest.mark.django_db
+def test_a_cache_that_is_away_degrades_but_still_serves(client, settings):
+    settings.CACHES = {"default": cache_settings("redis://:hidden-word@127.0.0.1:1/0")}
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["cache"]["detail"].startswith("The cache does not answer")
     assert "hidden-word" not in answer.text
 
 
