@@ -22,8 +22,9 @@ SECTIONS = {
     "sums": "Sums of token usage",
     "wakes": "Jobs",
     "cleanups": "Cleaning up beside writers",
-    "backups": "Backing up and restoring",
+    # Before the backups: the peak of memory is that of the largest child so far.
     "imports": "Bringing in an old store",
+    "backups": "Backing up and restoring",
     "peers": "Peers at the same work",
     # These fill the store with a million rows each, so they come last.
     "searches": "Searching what was said",
