@@ -9,12 +9,17 @@ from config.shared.api.filters import InstantFilter, IntegerFilter, LedgerFilter
 from sessions_app.models import Session
 
 
-class ImportRunFilterSet(LedgerFilterSet):
+class _BegunFilterSet(LedgerFilterSet):
+    """What began in a period."""
+
+    start = InstantFilter(field_name="started_at", lookup_expr="gte", label="From this moment on.")
+    end = InstantFilter(field_name="started_at", lookup_expr="lt", label="Before this moment.")
+
+
+class ImportRunFilterSet(_BegunFilterSet):
     """Runs by how they ended and when they began."""
 
     status = django_filters.ChoiceFilter(choices=ImportRun.Status.choices)
-    start = InstantFilter(field_name="started_at", lookup_expr="gte", label="From this moment on.")
-    end = InstantFilter(field_name="started_at", lookup_expr="lt", label="Before this moment.")
 
     class Meta:
         model = ImportRun
@@ -33,24 +38,20 @@ class ImportFindingFilterSet(LedgerFilterSet):
         fields: tuple[str, ...] = ()
 
 
-class BackupFilterSet(LedgerFilterSet):
+class BackupFilterSet(_BegunFilterSet):
     """Backups by how they stand and when they began."""
 
     status = django_filters.ChoiceFilter(choices=Backup.Status.choices)
-    start = InstantFilter(field_name="started_at", lookup_expr="gte", label="From this moment on.")
-    end = InstantFilter(field_name="started_at", lookup_expr="lt", label="Before this moment.")
 
     class Meta:
         model = Backup
         fields: tuple[str, ...] = ()
 
 
-class RestoreFilterSet(LedgerFilterSet):
+class RestoreFilterSet(_BegunFilterSet):
     """Restores by how they ended and when they began."""
 
     status = django_filters.ChoiceFilter(choices=Restore.Status.choices)
-    start = InstantFilter(field_name="started_at", lookup_expr="gte", label="From this moment on.")
-    end = InstantFilter(field_name="started_at", lookup_expr="lt", label="Before this moment.")
 
     class Meta:
         model = Restore

@@ -24,13 +24,14 @@ from backups_app.services.backups.databases import (
 )
 from backups_app.services.backups.loading import Loaded, contents_there, refuse_contents, store_load
 from backups_app.services.backups.progress import Check, Progress, unwatched
-from backups_app.services.backups.runs import lease_end, lease_kept, restore_begin, restore_end
+from backups_app.services.backups.runs import lease_kept, restore_begin, restore_end
 from backups_app.services.backups.schema_states import SchemaState, schema_state
 from backups_app.services.backups.scratch import scratch_folder
 from backups_app.services.backups.scratch_store import Scratch, scratch_fill
 from backups_app.services.backups.tables import EMPTIED, LEFT
 from backups_app.services.backups.verify import archive_of
 from backups_app.services.backups.watched import Watch, watched
+from backups_app.services.leases import lease_end
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, Unavailable
 from sessions_app.models import Job

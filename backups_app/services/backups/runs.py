@@ -1,21 +1,19 @@
 """Runs of backups and restores: begun one at a time, kept alive by a lease, and ended with their cause."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
 
 import structlog
-from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import Max, QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from backups_app.models import Backup, Restore
 from backups_app.models.backups import name_is_safe
+from backups_app.services.leases import lease_end, lease_renewed
 from config.shared.errors import Conflict, InvalidInput
 from sessions_app.models import Event
 from sessions_app.services.events import event_record
@@ -149,38 +147,6 @@ def dead_runs_end(*, now: datetime) -> list[str]:
     return [backup.name for backup in dead]
 
 
-def lease_end(now: datetime) -> datetime:
-    """Return until when a run counts as alive that was heard of now."""
-    return now + timedelta(seconds=settings.JOB_LEASE)
-
-
 def lease_kept(row: Backup | Restore, clock: Callable[[], datetime] = timezone.now) -> AbstractContextManager[None]:
     """Renew the run's lease from a thread of its own while it is at work: what is not renewed counts as dead."""
     return lease_renewed(type(row)._default_manager.filter(pk=row.pk, is_running=True), f"lease-{row}", clock)
-
-
-@contextmanager
-def lease_renewed(running: QuerySet[Any], name: str, clock: Callable[[], datetime] = timezone.now) -> Iterator[None]:
-    """Renew the `lease_until` of the one row that `running` selects, until the context is left or the row is gone."""
-    over = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(running, name, clock, over), name=name, daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join()
-
-
-def _keep(running: QuerySet[Any], name: str, clock: Callable[[], datetime], over: threading.Event) -> None:
-    try:
-        while not over.wait(settings.JOB_LEASE / 3):
-            try:
-                if not running.all().update(lease_until=lease_end(clock())):
-                    return
-            except DatabaseError:
-                # The next turn tries anew; a lease that ends meanwhile is judged by whoever looks for dead runs.
-                log.warning("run_lease_not_renewed", run=name)
-                connection.close()
-    finally:
-        connection.close()

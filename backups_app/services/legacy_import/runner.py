@@ -17,7 +17,7 @@ from backups_app.legacy.locations import Location, location_of
 from backups_app.legacy.types import Finding, Limits, Reading, StoreBegins
 from backups_app.legacy.walking import SeveralStores, parts_of
 from backups_app.models import ImportRun
-from backups_app.services.backups.runs import lease_renewed
+from backups_app.services.leases import lease_renewed
 from backups_app.services.legacy_import.chunks import chunks
 from backups_app.services.legacy_import.fingerprints import fingerprint_of
 from backups_app.services.legacy_import.items import ImportContext

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from backups_app.models import ImportRun
-from backups_app.services.backups.runs import lease_end
+from backups_app.services.leases import lease_end
 from backups_app.services.legacy_import.report import ImportReport
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput, NotFound
