@@ -22,11 +22,11 @@ LEGACY = {
 
 
 def packed(files, compression=zipfile.ZIP_DEFLATED):
-    """Pack files by their path, or (path, content) pairs."""
+    """Pack files by their path, or (path, content) pairs; the same bytes for the same files at any time."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", compression) as archive:
         for path, text in files.items() if isinstance(files, dict) else files:
-            archive.writestr(path, text)
+            archive.writestr(zipfile.ZipInfo(path), text, compression)
     return body.getvalue()
 
 
