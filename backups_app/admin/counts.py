@@ -20,6 +20,7 @@ OUTCOMES = {
     "skipped": _("skipped"),
     "replaced": _("replaced"),
     "both": _("both kept"),
+    "zoneless": _("times without zone"),
 }
 
 

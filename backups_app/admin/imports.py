@@ -112,14 +112,14 @@ class ImportOriginAdmin(KeepingAdmin):
     """Where imported rows come from."""
 
     project_path = "run__project_id"
-    list_display = ("path", "shown_session", "shown_records", "run")
-    list_only = ("path", "records", "run__source_format", "run__started_at", "session__session_id")
+    list_display = ("path", "shown_session", "shown_records", "assumed_timezone", "run")
+    list_only = ("path", "records", "assumed_timezone", "run__source_format", "run__started_at", "session__session_id")
     list_select_related = ("run", "session")
     search_fields = ("=run", "=session__session_id")
     search_help_text = _("Number of an import run, or a session id")
     raw_id_fields = ("run", "session")
     identity_fields = ("run", "session")
-    fieldsets = ((None, {"fields": ("run", "session", "path", "records")}),)
+    fieldsets = ((None, {"fields": ("run", "session", "path", "assumed_timezone", "records")}),)
 
     @display(description=_("session"))
     def shown_session(self, row: ImportOrigin) -> str:

@@ -59,11 +59,12 @@ class RestoreFilterSet(_BegunFilterSet):
 
 
 class ImportOriginFilterSet(LedgerFilterSet):
-    """Origins by the run, by its source, by the file inside the source, and by the session."""
+    """Origins by the run, by its source, by the file inside the source, by the session, and by the zone assumed."""
 
     import_run = IntegerFilter(field_name="run_id", label="What this run brought.")
     source = TextFilter(field_name="run__source", label="What runs of this source brought.")
     path = TextFilter(label="What this file of a source brought.")
+    assumed_timezone = TextFilter(label="What was taken to be of this zone, as its times named none.")
     session_id = TextFilter(method="in_session", label="Where what this session holds comes from.")
 
     class Meta:

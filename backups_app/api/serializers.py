@@ -139,7 +139,10 @@ def _placed(
 
 
 class ImportOriginSerializer(LedgerSerializer):
-    """What one run brought into one session, or beside all sessions, from one file of its source."""
+    """What one run brought into one session, or beside all sessions, from one file of its source.
+
+    `assumed_timezone` is what the times of these records were taken to be of; empty where they name their zone.
+    """
 
     import_run = IntegerValue(source="run_id", read_only=True)
     source = TextValue(source="run.source", read_only=True)
@@ -148,5 +151,5 @@ class ImportOriginSerializer(LedgerSerializer):
 
     class Meta:
         model = ImportOrigin
-        fields = ("id", "import_run", "source", "path", "session_id", "records")
+        fields = ("id", "import_run", "source", "path", "session_id", "assumed_timezone", "records")
         read_only_fields = fields

@@ -8,6 +8,10 @@ from typing import Any
 
 _USUAL_LENGTH = len("2026-01-01T00:00:00Z")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# UTC as well. A moment that has it was read from a text without a zone: it rests on the one that was assumed. The mark
+# travels with the value, also into another process, so that a parser hands it on without knowing.
+_MARK = "UTC, assumed"
+ASSUMED = timezone(timedelta(0), _MARK)
 # The key of the metadata under which a time stands that could not be read.
 TIME_AS_FOUND = "timestamp_as_found"
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)? ?(Z|z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII)
@@ -22,14 +26,16 @@ _FIRST_MILLISECONDS = 10**11
 _BEYOND_MILLISECONDS = 10**14
 # What MySQL takes as an offset is less.
 _MOST_HOURS = 14
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def time_read(value: Any, zone: tzinfo) -> datetime | None:
     """The moment in UTC that `value` names, or None where it names none.
 
-    Accepted, in the years 1000 to 9998: ISO 8601 with or without zone (`zone` is taken where there is none; digits
-    beyond microseconds are cut), seconds or milliseconds since 1970 as a number or as digits, the date form of mail,
-    and what Python prints for a time inside a structure. Nothing is guessed: anything else is None.
+    Accepted, in the years 1000 to 9998: ISO 8601 with or without zone (`zone` is taken where there is none, and the
+    moment is marked as ASSUMED; digits beyond microseconds are cut), seconds or milliseconds since 1970 as a number or
+    as digits, the date form of mail, and what Python prints for a time inside a structure. Nothing is guessed:
+    anything else is None.
     """
     if type(value) is str:
         if len(value) == _USUAL_LENGTH and value[10] == "T" and value[19] == "Z":
@@ -38,6 +44,32 @@ def time_read(value: Any, zone: tzinfo) -> datetime | None:
     if type(value) is int or type(value) is float:
         return _from_number(value)
     return None
+
+
+def stated_time_read(value: Any, zone: tzinfo) -> datetime | None:
+    """The same where the source itself says that its times are of `zone`: nothing is assumed."""
+    found = time_read(value, zone)
+    return found if found is None else found.replace(tzinfo=UTC)
+
+
+def times_assumed(*moments: Any) -> int:
+    """How many of these are moments that rest on the zone that was assumed."""
+    return sum(map(_is_assumed, moments))
+
+
+def _is_assumed(moment: Any) -> bool:
+    return type(moment) is datetime and moment.tzinfo is not UTC and moment.tzname() == _MARK
+
+
+def stamp_of(moment: datetime) -> int:
+    """The moment as a number that a private base can order by; the lowest bit says whether a zone was assumed."""
+    return ((moment - EPOCH) // _MICROSECOND) << 1 | times_assumed(moment)
+
+
+def stamped(stamp: int) -> datetime:
+    """The moment of such a number, marked as it was."""
+    moment = EPOCH + (stamp >> 1) * _MICROSECOND
+    return moment.replace(tzinfo=ASSUMED) if stamp & 1 else moment
 
 
 def zone_of_offset(text: str) -> tzinfo | None:
@@ -72,8 +104,10 @@ def _from_repr(text: str) -> datetime:
 def _utc(text: str, zone: tzinfo, read: Callable[[str], datetime] = datetime.fromisoformat) -> datetime | None:
     try:
         found = read(text)
-        if found.tzinfo is not UTC:
-            found = found.replace(tzinfo=found.tzinfo or zone).astimezone(UTC)
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=zone).astimezone(ASSUMED)
+        elif found.tzinfo is not UTC:
+            found = found.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
     return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None

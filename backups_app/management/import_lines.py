@@ -19,6 +19,8 @@ def report_lines(report: ImportReport, *, dry_run: bool) -> Iterator[str]:
         f"Tokens {sums['total_tokens']:,} (prompt {sums['prompt_tokens']:,}, completion "
         f"{sums['completion_tokens']:,}); reported cost {sums['cost']} USD."
     )
+    if report.zoneless:
+        yield f"Times without zone: {report.zoneless:,}, taken as {report.zone}."
     for finding in report.findings[:PRINTED_FINDINGS]:
         yield f"{finding.level.value}: {finding.place}: {finding.detail}"
     if report.findings_count > PRINTED_FINDINGS:

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backups_app.models.imports import ImportRun
 from config.shared.callers import Caller
-from config.shared.fields import JSONTextField
+from config.shared.fields import IdField, JSONTextField
 from sessions_app.models import Session
 
 
@@ -19,6 +19,9 @@ class ImportOriginQuerySet(models.QuerySet["ImportOrigin"]):
 
 class ImportOrigin(models.Model):
     """One row is what one run brought into one session from one file (`session` is NULL for settings and the like).
+
+    `assumed_timezone` is the zone that their times were taken to be of where these named none: rows whose times name
+    their zone stand in another row, without one.
 
     `records` has for every kind a list of `[id]`, `[id, line]` or `[id, null, table, key]`: the id is the record's, the
     session's or the setting's. One row a record would make an import a tenth slower, and its table the largest of all.
@@ -35,6 +38,7 @@ class ImportOrigin(models.Model):
         db_index=False,
     )
     path = models.TextField(_("file"), blank=True, default="")
+    assumed_timezone = IdField(_("assumed time zone"), max_length=64, blank=True, default="", db_default="")
     records = JSONTextField(_("records"), default=dict)
 
     objects = ImportOriginQuerySet.as_manager()

@@ -79,7 +79,8 @@ def origin(run, project):
 
 
 def test_where_a_row_comes_from_is_listed_and_filtered(owner, run, origin):
-    make_import_origin(session=origin.session, path="b.jsonl", records={"config": [["k", None, "settings", "k"]]})
+    make_import_origin(session=origin.session, path="b.jsonl", records={"config": [["k", None, "settings", "k"]]},
+                       assumed_timezone="Asia/Shanghai")  # fmt: skip
     (first,) = owner.get("/api/import-origins/", {"import_run": run.pk}).json()["results"]
     assert first == {
         "id": origin.pk,
@@ -87,6 +88,7 @@ def test_where_a_row_comes_from_is_listed_and_filtered(owner, run, origin):
         "source": "old-store",
         "path": "a.jsonl",
         "session_id": "s1",
+        "assumed_timezone": "",
         "records": [
             {"kind": "message", "id": "m1", "line": 7, "table": None, "key": None},
             {"kind": "message", "id": "m2", "line": None, "table": None, "key": None},
@@ -94,7 +96,7 @@ def test_where_a_row_comes_from_is_listed_and_filtered(owner, run, origin):
     }
     for name, value, found in (
         ("session_id", "s1", 2), ("session_id", "s2", 0), ("path", "a.jsonl", 1), ("source", "old-store", 2),
-        ("source", "none", 0), ("import_run", run.pk + 100, 0),
+        ("source", "none", 0), ("import_run", run.pk + 100, 0), ("assumed_timezone", "Asia/Shanghai", 1),
     ):  # fmt: skip
         assert len(owner.get("/api/import-origins/", {name: value}).json()["results"]) == found, (name, value)
     assert owner.get("/api/import-origins/", {"import_run": "x"}).status_code == 400

@@ -42,7 +42,7 @@ def test_a_machine_gets_json(project, store):
     assert told["run"] == ImportRun.objects.get().pk
     assert told["kinds"]["message"] == {
         "read": 1, "new": 1, "same": 0, "conflicting": 0, "rejected": 0, "repaired": 0, "skipped": 0,
-        "replaced": 0, "both": 0,
+        "replaced": 0, "both": 0, "zoneless": 1,
     }  # fmt: skip
     assert [(finding["path"], finding["line"], finding["level"]) for finding in told["findings"]] == [
         ("history/202610/s1.jsonl", 2, "rejected")

@@ -58,10 +58,10 @@ class ImportFindingViewSet(ListMixin, LedgerViewSet):
 
 
 class ImportOriginViewSet(ListMixin, LedgerViewSet):
-    """Where imported rows come from: run, source, file and line."""
+    """Where imported rows come from: run, source, file and line, and which time zone was assumed."""
 
     queryset = ImportOrigin.objects.select_related("run", "session").only(
-        "path", "records", "run", "run__source", "session", "session__session_id"
+        "path", "assumed_timezone", "records", "run", "run__source", "session", "session__session_id"
     )
     serializer_class = ImportOriginSerializer
     filterset_class = ImportOriginFilterSet

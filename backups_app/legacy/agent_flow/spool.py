@@ -1,11 +1,11 @@
 """Puts the rows of a database in order outside of memory: which steps a task has, and which session a task is of."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from backups_app.legacy.private_base import PrivateBase
-from backups_app.legacy.times import EPOCH
+from backups_app.legacy.times import stamp_of, stamped
 
 _SCHEMA = """
 CREATE TABLE task (
@@ -17,7 +17,6 @@ CREATE TABLE step (number INTEGER PRIMARY KEY, name TEXT, place);
 CREATE INDEX step_by_name ON step (name);
 """
 _TASK = "number, name, record_id, session_id, begun"
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class SpooledTask(NamedTuple):
@@ -48,7 +47,7 @@ class Spool(PrivateBase):
 
     def add_task(self, task: SpooledTask, ended: datetime) -> bool:
         """Take a task on; False when there is one of this name already."""
-        row = (*task[:-1], _micros(task.begun), _micros(ended))
+        row = (*task[:-1], stamp_of(task.begun), stamp_of(ended))
         return self._base.execute("INSERT OR IGNORE INTO task VALUES (?, ?, ?, ?, ?, ?)", row).rowcount == 1
 
     def add_step(self, number: int, task: str, place: Any) -> None:
@@ -60,7 +59,7 @@ class Spool(PrivateBase):
         """The sessions of all tasks."""
         query = "SELECT session_id, min(begun), max(ended) FROM task GROUP BY session_id"
         for session_id, begun, ended in self._base.execute(query):
-            yield SpooledSession(session_id, _moment(begun), _moment(ended))
+            yield SpooledSession(session_id, stamped(begun), stamped(ended))
 
     def tasks(self) -> Iterator[SpooledTask]:
         """The tasks in the order of their rows."""
@@ -84,12 +83,4 @@ class Spool(PrivateBase):
 
 def _task(row: tuple[Any, ...]) -> SpooledTask:
     number, name, record_id, session_id, begun = row
-    return SpooledTask(number, name, record_id, session_id, _moment(begun))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // _MICROSECOND
-
-
-def _moment(micros: int) -> datetime:
-    return EPOCH + micros * _MICROSECOND
+    return SpooledTask(number, name, record_id, session_id, stamped(begun))

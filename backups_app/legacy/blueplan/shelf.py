@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import NamedTuple, Self
 
 from backups_app.legacy.blueplan.entries import BadValue, Entry, category_of, value_of
+from backups_app.legacy.times import stamp_of, stamped
 from backups_app.legacy.types import Place
 
 # An empty name is a private file of SQLite's own, which is gone when it is closed.
@@ -16,7 +17,7 @@ _SCHEMA = """
 CREATE TABLE entry (number INTEGER PRIMARY KEY, category TEXT, rest TEXT, path TEXT, line INTEGER, tab TEXT, key TEXT,
     data BLOB);
 CREATE INDEX entry_by_key ON entry (category, rest, number);
-CREATE TABLE session (session_id TEXT PRIMARY KEY, user_id TEXT, begun TEXT) WITHOUT ROWID;
+CREATE TABLE session (session_id TEXT PRIMARY KEY, user_id TEXT, begun INTEGER) WITHOUT ROWID;
 CREATE TABLE claim (session_id TEXT, user_id TEXT, path TEXT, line INTEGER, PRIMARY KEY (session_id, user_id))
     WITHOUT ROWID;
 CREATE TABLE used (session_id TEXT, user_id TEXT, day TEXT, model TEXT, tokens INTEGER);
@@ -101,13 +102,13 @@ class Shelf:
 
     def note_session(self, session_id: str, user_id: str, begun: datetime | None) -> None:
         """Remember a session that is told of."""
-        values = (session_id, user_id, begun and begun.isoformat())
+        values = (session_id, user_id, begun and stamp_of(begun))
         self._base.execute("INSERT OR REPLACE INTO session VALUES (?, ?, ?)", values)
 
     def session(self, session_id: str) -> tuple[str, datetime | None] | None:
         """The user and the start of a session that is told of, else None."""
         found = self._base.execute("SELECT user_id, begun FROM session WHERE session_id = ?", (session_id,)).fetchone()
-        return None if found is None else (found[0], found[1] and datetime.fromisoformat(found[1]))
+        return None if found is None else (found[0], None if found[1] is None else stamped(found[1]))
 
     def claim(self, session_id: str, user_id: str, place: Place) -> None:
         """Remember that a user's list names a session."""

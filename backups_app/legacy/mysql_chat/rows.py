@@ -12,7 +12,7 @@ from backups_app.legacy.history_store.sessions import TITLE_LENGTH
 from backups_app.legacy.history_store.tables import ORPHANS
 from backups_app.legacy.json_exact import TEXT_REPLACED, BadJSON, parse_json
 from backups_app.legacy.mysql_chat.statements import SCHEMA, Row
-from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, time_read
+from backups_app.legacy.times import EPOCH, TIME_AS_FOUND, stated_time_read, time_read
 from backups_app.legacy.types import Finding, LegacyRecord, LegacySession, Level, Place, Reading
 from config.shared.text import REPLACEMENT
 
@@ -104,7 +104,10 @@ def _taking(row: Row, path: str, kind: str) -> Taking:
 
 def _time(taking: Taking, row: Row, key: str, reading: Reading) -> datetime | None:
     value = taking.raw.get(key)
-    found = time_read(value, reading.zone if key in row.stated else row.zone)
+    if row.zone is None or key in row.stated:
+        found = time_read(value, reading.zone)
+    else:
+        found = stated_time_read(value, row.zone)
     if found is None:
         name = TIME_AS_FOUND if key == "timestamp" else f"{key}_as_found"
         taking.metadata[name] = value

@@ -34,13 +34,13 @@ MOST_COLUMNS = 4096
 class Row(Struct):
     """One row: its table, its values by column, the line of a dump on which it begins, and the zone of its times.
 
-    The times in the columns `stated` have no zone, neither their own nor that of the dump.
+    Without a zone, and in the columns `stated`, times are of the zone that was stated for the reading.
     """
 
     table: str
     values: dict[str, Value]
     line: int | None
-    zone: tzinfo
+    zone: tzinfo | None
     stated: frozenset[str] = frozenset()
 
 
@@ -61,7 +61,7 @@ class Dump:
         self.tokens = Tokens(file, reading.limits.document_bytes)
         self._path = path
         self._reading = reading
-        self._zone = reading.zone
+        self._zone: tzinfo | None = None
         self._columns: dict[str, tuple[str, ...]] = dict(SCHEMA)
         self._stated: dict[str, frozenset[str]] = {}
         self._delimiter = b";"
@@ -243,7 +243,7 @@ class Dump:
         if zone is None:
             detail = f"the time zone {name!r:.100} is not known; {self._reading.zone} is taken"
             self._tell(Level.NOTE, "time_zone", detail, token.line)
-        self._zone = zone or self._reading.zone
+        self._zone = zone
         self._zone_told = True
 
     def zone_is_stated(self) -> bool:

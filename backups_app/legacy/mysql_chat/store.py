@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -17,14 +17,13 @@ from backups_app.legacy.mysql_chat.rows import BadRow, message_of, session_of
 from backups_app.legacy.mysql_chat.server import Server
 from backups_app.legacy.mysql_chat.statements import SCHEMA, Dump, Row, Value
 from backups_app.legacy.session_payloads.sessions import sealed
-from backups_app.legacy.times import EPOCH
+from backups_app.legacy.times import EPOCH, stamp_of, stamped
 from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
 
 ENDING = ".sql"
 SCHEMES = ("mysql", "mariadb")
 LOOKED_AT = 20
 LOOKED_INTO = 1024 * 1024
-_MICROSECOND = timedelta(microseconds=1)
 # The messages of a dump stand in the order of their ids. They are put in order outside of memory. What a server has is
 # fetched before anything is brought in, so that it never waits for us with its snapshot and its answer.
 _SPOOL = """
@@ -33,8 +32,8 @@ CREATE TABLE fetched (number INTEGER PRIMARY KEY, content BLOB);
 CREATE TABLE message (number INTEGER PRIMARY KEY, session_id TEXT, moment INTEGER, record BLOB);
 """
 _IN_ORDER = """
-SELECT record, begun, moment IS NULL FROM message LEFT JOIN session USING (session_id)
-ORDER BY session_id, coalesce(moment, begun, 0), number
+SELECT record, coalesce(moment, begun), moment IS NULL FROM message LEFT JOIN session USING (session_id)
+ORDER BY session_id, coalesce(moment, begun, 0) >> 1, number
 """
 
 
@@ -117,7 +116,7 @@ class MySQLChat:
     def _row(self, row: Row, path: str, spool: sqlite3.Connection) -> Iterator[LegacyItem]:
         if row.table == "chat_messages":
             record, moment = message_of(row, path, self.reading)
-            values = (record.session_id, _micros(moment), msgspec.msgpack.encode(record))
+            values = (record.session_id, _stamp(moment), msgspec.msgpack.encode(record))
             spool.execute("INSERT INTO message (session_id, moment, record) VALUES (?, ?, ?)", values)
             return
         try:
@@ -126,7 +125,7 @@ class MySQLChat:
             place = Place(path, row.line, row.table)
             self.reading.report(Finding(Level.REJECTED, "bad_session_id", place, str(error), "session"))
             return
-        begun = (session.session_id, _micros(session.created_at))
+        begun = (session.session_id, _stamp(session.created_at))
         spool.execute("INSERT OR REPLACE INTO session VALUES (?, ?)", begun)
         yield from self._finished(session)
 
@@ -142,10 +141,10 @@ class MySQLChat:
             yield config
 
     def _messages(self, spool: sqlite3.Connection) -> Iterator[LegacyRecord]:
-        for packed, begun, is_timeless in spool.execute(_IN_ORDER):
+        for packed, stamp, is_timeless in spool.execute(_IN_ORDER):
             record = cast("LegacyRecord", msgspec.msgpack.decode(packed, type=LegacyRecord))
+            record.timestamp = EPOCH if stamp is None else stamped(stamp)
             if is_timeless:
-                record.timestamp = EPOCH if begun is None else EPOCH + begun * _MICROSECOND
                 detail = f"the message has no time; {record.timestamp.isoformat()}, the start of its session, stands in"
                 self.reading.report(Finding(Level.NOTE, "no_time", record.place, detail, "message"))
             yield record
@@ -164,5 +163,5 @@ def _spool() -> Iterator[sqlite3.Connection]:
         yield spool
 
 
-def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - EPOCH) // _MICROSECOND
+def _stamp(moment: datetime | None) -> int | None:
+    return None if moment is None else stamp_of(moment)

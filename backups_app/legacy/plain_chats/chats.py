@@ -61,9 +61,9 @@ class ChatTaking:
         messages = [arranged(message, self._reading) for message in self._with_system(chat)]
         times = [found for message in messages if (found := self._time(message)) is not None]
         given = {**self._about(chat), "session_id": self._session_id(chat)}
-        if times:
-            given.setdefault("created_at", min(times).isoformat())
-            given.setdefault("updated_at", max(times).isoformat())
+        of_messages = {"created_at": min(times), "updated_at": max(times)} if times else {}
+        stands_in = {key: moment for key, moment in of_messages.items() if key not in given}
+        given |= {key: moment.isoformat() for key, moment in stands_in.items()}
         document = {"metadata": given, "state": {"messages": messages, "tool_calls": calls_in(messages, self._reading)}}
         payload = Payload(document, chat.place, repairs=chat.repairs, size=chat.size)
         try:
@@ -71,6 +71,9 @@ class ChatTaking:
         except BadSession as error:
             self._reading.report(Finding(Level.REJECTED, error.code, chat.place, str(error), "session"))
             return None
+        for key, moment in stands_in.items():
+            # The same moment, with the mark of a zone that was assumed.
+            setattr(session, key, moment)
         is_timeless = session.created_at is None
         if is_timeless:
             session.created_at = session.updated_at = EPOCH

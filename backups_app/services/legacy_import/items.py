@@ -59,9 +59,12 @@ class ImportContext:
         self.sessions.settle()
         self.counted_workflows.settle()
 
-    def brought(self, kind: str, key: str, place: Place | None, session: int | None = None) -> None:
-        """Keep where a row comes from that this run has stored: its public id, and its session's primary key."""
-        self.origins.add(kind, key, place, session)
+    def brought(self, kind: str, key: str, place: Place | None, session: int | None = None, zoneless: int = 0) -> None:
+        """Keep where a row comes from that this run has stored: its public id, and its session's primary key.
+
+        `zoneless` is how many of its times rest on the zone that was assumed.
+        """
+        self.origins.add(kind, key, place, session, str(self.zone) if zoneless else "")
 
     def settle(self, kind: str, result: str, *, repaired: bool = False, solved: str = "") -> None:
         """Count one item that was read: `new`, `same`, `conflicting` (and `replaced` or `both`) or `rejected`."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backups_app.legacy.times import EPOCH
+from backups_app.legacy.times import EPOCH, times_assumed
 from backups_app.legacy.types import LegacyKnowledge
 from backups_app.services.legacy_import.items import ImportContext
 from sessions_app.models import KnowledgeSource
@@ -25,7 +25,9 @@ class KnowledgeImport:
 
     def add(self, source: LegacyKnowledge) -> None:
         """Take one source on."""
-        self._context.report.kinds[KIND].read += 1
+        counts = self._context.report.kinds[KIND]
+        counts.read += 1
+        counts.zoneless += _zoneless(source)
         self._waiting.append(source)
 
     def flush(self) -> None:
@@ -41,7 +43,7 @@ class KnowledgeImport:
             made = knowledge_source_create(
                 project_id=context.project_id, values=values, now=context.now, caller=context.caller
             )
-            context.brought(KIND, str(made.pk), source.place)
+            context.brought(KIND, str(made.pk), source.place, zoneless=_zoneless(source))
             result = "new"
         elif all(getattr(stored, name) == value for name, value in values.items() if name != "updated_at"):
             result = "same"
@@ -70,3 +72,7 @@ class KnowledgeImport:
             "updated_at": source.updated_at or created,
             "deleted_at": source.deleted_at,
         }
+
+
+def _zoneless(source: LegacyKnowledge) -> int:
+    return times_assumed(source.created_at, source.updated_at, source.deleted_at)

@@ -1,4 +1,4 @@
-"""Takes down where each imported row comes from, one row a session and file, stored in the batch's own transaction."""
+"""Takes down where imported rows come from: a row a session, file and assumed zone, stored with the batch itself."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from config.shared.bulk_rows import rows_insert
 
 MOST_IN_ROW = 1000
 _Records = dict[str, list[list[Any]]]
+_Group = tuple[int | None, str, str]
 
 
 class OriginLog:
@@ -15,13 +16,16 @@ class OriginLog:
 
     def __init__(self, run: ImportRun) -> None:
         self._run = run
-        self._found: dict[tuple[int | None, str], _Records] = {}
-        self._sizes: dict[tuple[int | None, str], int] = {}
+        self._found: dict[_Group, _Records] = {}
+        self._sizes: dict[_Group, int] = {}
         self._rows: list[ImportOrigin] = []
 
-    def add(self, kind: str, key: str, place: Place | None, session: int | None) -> None:
-        """Take one new row down: its kind, its public id, and the primary key of its session where it has one."""
-        group = (session, place.path if place is not None else "")
+    def add(self, kind: str, key: str, place: Place | None, session: int | None, assumed: str) -> None:
+        """Take one new row down: its kind, its public id, and the primary key of its session where it has one.
+
+        `assumed` is the zone that its times were taken to be of, where they named none.
+        """
+        group = (session, place.path if place is not None else "", assumed)
         records = self._found.get(group)
         if records is None:
             records = self._found[group] = {}
@@ -38,11 +42,11 @@ class OriginLog:
         rows, self._rows = self._rows, []
         rows_insert(rows)
 
-    def _close(self, group: tuple[int | None, str]) -> None:
-        session, path = group
+    def _close(self, group: _Group) -> None:
+        session, path, assumed = group
         records = self._found.pop(group)
         self._rows.append(
-            ImportOrigin(run=self._run, session_id=session, path=path, records=records)  # type: ignore[misc]
+            ImportOrigin(run=self._run, session_id=session, path=path, assumed_timezone=assumed, records=records)  # type: ignore[misc]
         )
 
 

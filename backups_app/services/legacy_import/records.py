@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from backups_app.legacy.times import times_assumed
 from backups_app.legacy.types import LegacyRecord
 from backups_app.services.legacy_import.conflicts import (
     OnConflict,
@@ -40,7 +41,9 @@ class RecordImport:
     def add(self, record: LegacyRecord) -> None:
         """Take one record on."""
         context = self._context
-        context.report.kinds[record.kind].read += 1
+        counts = context.report.kinds[record.kind]
+        counts.read += 1
+        counts.zoneless += _zoneless(record)
         if steps := _steps(record):
             context.report.kinds[STEP_KIND].read += steps
         if record.repeated:
@@ -105,7 +108,7 @@ class RecordImport:
             self._context.contradict(record.kind, record.place, why, _raw(record))
             return
         self._count(record, "conflicting", solved="replaced")
-        self._context.brought(f"replaced_{record.kind}", record.record_id, record.place, pk)
+        self._context.brought(f"replaced_{record.kind}", record.record_id, record.place, pk, _zoneless(record))
         self._context.report.sums.add(record)
 
     def _settle(self, record: LegacyRecord, outcome: Outcome, session: int | None, *, solved: str = "") -> None:
@@ -115,7 +118,7 @@ class RecordImport:
             report.sums.add(record)
             if result == "new":
                 report.new_sums.add(record)
-                context.brought(record.kind, record.record_id, record.place, session)
+                context.brought(record.kind, record.record_id, record.place, session, _zoneless(record))
             if solved:
                 context.log.add_note(kept_beside_finding(record.kind, record, record.record_id))
             return
@@ -158,6 +161,15 @@ class RecordImport:
 def _steps(record: LegacyRecord) -> int:
     """How many subtasks come along with a record."""
     return len(record.fields.get("subtasks") or ()) if record.kind == "task" else 0
+
+
+def _zoneless(record: LegacyRecord) -> int:
+    """How many times of a record rest on the zone that was assumed; a task has those of its steps as well."""
+    number = times_assumed(record.timestamp)
+    if record.kind == "task":
+        rows = (record.fields, *(record.fields.get("subtasks") or ()))
+        number += times_assumed(*(row.get(name) for row in rows for name in ("created_at", "updated_at")))
+    return number
 
 
 def _placeholder(session_id: str, begun: datetime) -> SessionDraft:

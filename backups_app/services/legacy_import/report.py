@@ -19,8 +19,8 @@ TOKEN_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 class KindCounts:
     """How many items of one kind were read, and what became of each.
 
-    Counted beside are `repaired` and `skipped`, and of the conflicting ones those that `replaced` what was stored or
-    were stored beside it (`both`).
+    Counted beside are `repaired` and `skipped`, of the conflicting ones those that `replaced` what was stored or were
+    stored beside it (`both`), and how many of their times had no zone (`zoneless`).
     """
 
     read: int = 0
@@ -32,6 +32,7 @@ class KindCounts:
     skipped: int = 0
     replaced: int = 0
     both: int = 0
+    zoneless: int = 0
 
     @property
     def balances(self) -> bool:
@@ -88,10 +89,14 @@ def _key(record: LegacyRecord) -> int:
 
 @dataclass(slots=True)
 class ImportReport:
-    """The reconciliation of one run. `sums` are over all that was accepted, `new_sums` over what was new among it."""
+    """The reconciliation of one run. `sums` are over all that was accepted, `new_sums` over what was new among it.
+
+    `zone` is what times without one were taken as.
+    """
 
     run_id: int | None = None
     status: str = "running"
+    zone: str = "UTC"
     kinds: defaultdict[str, KindCounts] = field(default_factory=lambda: defaultdict(KindCounts))
     sums: Sums = field(default_factory=Sums)
     new_sums: Sums = field(default_factory=Sums)
@@ -104,6 +109,11 @@ class ImportReport:
     def balances(self) -> bool:
         """Whether every kind balances."""
         return all(counts.balances for counts in self.kinds.values())
+
+    @property
+    def zoneless(self) -> int:
+        """How many times had no zone."""
+        return sum(counts.zoneless for counts in self.kinds.values())
 
     def forked(self) -> "ImportReport":
         """The same report, to which a batch may add: where the batch fails, it is dropped."""
@@ -131,6 +141,7 @@ class ImportReport:
             "status": self.status,
             "kinds": self.counts_told(),
             "sums": self.sums_told(),
+            "times_without_zone": {"count": self.zoneless, "taken_as": self.zone},
             "findings": [finding_told(finding) for finding in self.findings],
             "findings_count": self.findings_count,
             "report": self.file,

@@ -18,7 +18,8 @@ IDS_PER_QUERY = 500
 
 def report_of(run: ImportRun) -> ImportReport:
     """The report of what a run has committed."""
-    report = ImportReport(run_id=run.pk, status=run.status, duration_seconds=run.seconds)
+    zone = run.options["timezone"]
+    report = ImportReport(run_id=run.pk, status=run.status, zone=zone, duration_seconds=run.seconds)
     for kind, counts in run.counts.items():
         report.kinds[kind] = KindCounts(**counts)
     if run.sums:

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from datetime import tzinfo
 from typing import Any
 
-from backups_app.legacy.times import time_read
+from backups_app.legacy.times import time_read, times_assumed
 from backups_app.legacy.types import LegacySession
 from backups_app.services.legacy_import.conflicts import (
     OnConflict,
@@ -34,6 +34,7 @@ class SessionImport:
         """Take one session on."""
         counts = self._context.report.kinds
         counts["session"].read += 1
+        counts["session"].zoneless += _zoneless(session)
         counts["state"].read += session.state is not None
         counts["workflow_run"].read += has_run(session)
         self._waiting.append(session)
@@ -65,7 +66,7 @@ class SessionImport:
             elif outcome.result == "replaced":
                 self._replaced(session, outcome, (before or {})[session.session_id])
             else:
-                self._settle(session, outcome, filled=session.session_id in there)
+                self._settle(session, draft, outcome, filled=session.session_id in there)
             if has_run(session):
                 self._settle_run(session, outcome, runs_before, runs_after)
         self._keep_beside(contradicting)
@@ -85,7 +86,7 @@ class SessionImport:
         if session.state is not None:
             context.settle("state", "conflicting", solved="replaced")
         context.log.add_note(replaced_finding("session", session, session.session_id, before))
-        context.brought("replaced_session", session.session_id, session.place, outcome.pk)
+        context.brought("replaced_session", session.session_id, session.place, outcome.pk, _zoneless(session))
 
     def _keep_beside(self, contradicting: list[tuple[LegacySession, SessionDraft]]) -> None:
         """Store sessions under ids of their own; the records that come for them from this store follow."""
@@ -105,11 +106,17 @@ class SessionImport:
             context.sessions.add(draft.session_id)
             if is_new:
                 context.log.add_note(kept_beside_finding("session", session, draft.session_id))
-                context.brought("session", draft.session_id, session.place, outcome.pk)
-                if session.state is not None:
-                    context.brought("state", draft.session_id, session.place, outcome.pk)
+                self._brought(session, draft, outcome, "session")
 
-    def _settle(self, session: LegacySession, outcome: SessionOutcome, *, filled: bool) -> None:
+    def _brought(self, session: LegacySession, draft: SessionDraft, outcome: SessionOutcome, kind: str) -> None:
+        """Keep where a session comes from, and its state, which begins with it."""
+        zoneless, name = _zoneless(session), draft.session_id
+        self._context.brought(kind, name, session.place, outcome.pk, zoneless)
+        if draft.state is not None:
+            zoneless += times_assumed(draft.state.start_time)
+            self._context.brought("state", name, session.place, outcome.pk, zoneless)
+
+    def _settle(self, session: LegacySession, draft: SessionDraft, outcome: SessionOutcome, *, filled: bool) -> None:
         context, result = self._context, RESULTS[outcome.result]
         context.settle("session", result, repaired=session.repaired)
         if session.state is not None:
@@ -122,9 +129,7 @@ class SessionImport:
         if result == "new":
             # A placeholder that was there before is not the run's own session.
             kind = "filled_session" if filled else "session"
-            context.brought(kind, session.session_id, session.place, outcome.pk)
-            if session.state is not None:
-                context.brought("state", session.session_id, session.place, outcome.pk)
+            self._brought(session, draft, outcome, kind)
         if result == "conflicting":
             why = f"the session {session.session_id!r:.300} is stored with another content, which stays"
             context.contradict("session", session.place, why, asdict(session_draft(session, context)))
@@ -140,7 +145,7 @@ class SessionImport:
             result = "new" if outcome.result == "new" and run_id not in before else "same"
             context.settle("workflow_run", result)
             if result == "new":
-                context.brought("workflow_run", run_id, session.place, outcome.pk)
+                context.brought("workflow_run", run_id, session.place, outcome.pk, _zoneless(session))
         else:
             context.settle("workflow_run", "conflicting")
             detail = f"the run {run_id!r:.300} belongs to another session; the session keeps it in its metadata alone"
@@ -162,6 +167,10 @@ def _beside_id(draft: SessionDraft) -> str:
 
 def _content(row: Session) -> dict[str, Any]:
     return {field.name: field.value_from_object(row) for field in row._meta.concrete_fields}
+
+
+def _zoneless(session: LegacySession) -> int:
+    return times_assumed(session.created_at, session.updated_at)
 
 
 def has_run(session: LegacySession) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from backups_app.legacy.times import times_assumed
 from backups_app.legacy.types import LegacyConfig, LegacyWorkflow
 from backups_app.services.legacy_import.conflicts import (
     OnConflict,
@@ -154,7 +155,9 @@ def workflow_import(*, workflow: LegacyWorkflow, context: ImportContext) -> None
 
     With another choice for conflicts it replaces the stored one, or is kept beside it under an id of its own.
     """
-    context.report.kinds["workflow"].read += 1
+    counts = context.report.kinds["workflow"]
+    counts.read += 1
+    counts.zoneless += _zoneless(workflow)
     values = workflow_values(workflow)
     if workflow.usage_count:
         context.counted_workflows.add(workflow.name)
@@ -182,7 +185,8 @@ def _workflow_bring(
 ) -> str:
     saved = _workflow_set(workflow, values, context)
     if stored is None or saved.updated_at == context.now:
-        context.brought("filled_workflow" if stored else "workflow", workflow.name, workflow.place)
+        kind = "filled_workflow" if stored else "workflow"
+        context.brought(kind, workflow.name, workflow.place, zoneless=_zoneless(workflow))
     return "new"
 
 
@@ -208,7 +212,7 @@ def _workflow_conflict(
         before = {name: getattr(stored, name) for name in values}
         context.log.add_note(replaced_finding("workflow", workflow, workflow.name, before))
         _workflow_set(workflow, values, context)
-        context.brought("replaced_workflow", workflow.name, workflow.place)
+        context.brought("replaced_workflow", workflow.name, workflow.place, zoneless=_zoneless(workflow))
         return "conflicting", "replaced"
     if context.on_conflict == OnConflict.BOTH:
         beside = replace(workflow, name=beside_id(workflow.name, workflow.definition))
@@ -222,6 +226,10 @@ def _workflow_conflict(
     detail = f"the workflow {workflow.name!r:.300} is stored with another definition, which stays"
     context.contradict("workflow", workflow.place, detail, values)
     return "conflicting", ""
+
+
+def _zoneless(workflow: LegacyWorkflow) -> int:
+    return times_assumed(workflow.loaded_at, workflow.last_used)
 
 
 def _is_name_only(stored: Workflow) -> bool:

@@ -1,5 +1,6 @@
 """Brings in end users: preferences, what was counted for them, and their provider keys, which are sealed."""
 
+from backups_app.legacy.times import times_assumed
 from backups_app.legacy.types import LegacyUser
 from backups_app.services.legacy_import.items import ImportContext
 from config.shared.errors import InvalidInput
@@ -21,6 +22,7 @@ class UserImport:
         """Take one user on, with the keys."""
         kinds = self._context.report.kinds
         kinds[USER_KIND].read += 1
+        kinds[USER_KIND].zoneless += _zoneless(user)
         kinds[KEY_KIND].read += len(user.api_keys)
         self._waiting.append(user)
 
@@ -46,7 +48,7 @@ class UserImport:
             now=context.now,
             caller=context.caller,
         )
-        context.brought(USER_KIND, user.user_id, user.place)
+        context.brought(USER_KIND, user.user_id, user.place, zoneless=_zoneless(user))
         return row
 
     def _settle(self, user: LegacyUser, stored: UserConfig | None) -> None:
@@ -85,3 +87,7 @@ class UserImport:
             return
         context.settle(KEY_KIND, "new")
         context.brought(KEY_KIND, f"{user.user_id}/{provider}", user.place)
+
+
+def _zoneless(user: LegacyUser) -> int:
+    return times_assumed(user.created_at, user.updated_at)
