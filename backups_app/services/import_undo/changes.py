@@ -27,6 +27,8 @@ def changed_since(run: ImportRun, brought: dict[int, Brought], names: dict[int, 
 def _records(table: Any, keys: list[int], brought: dict[int, Brought]) -> list[tuple[int, str]]:
     if not keys:
         return []
-    kinds, _columns = TABLES[table]
-    rows = table.objects.filter(pk__in=keys, session__in=brought).values_list("session_id", "record_id")
-    return [(session, record) for session, record in rows if record in brought[session].ids(kinds)]
+    kinds, columns = TABLES[table]
+    rows = table.objects.filter(pk__in=keys, session__in=brought).values_list("session_id", *columns)
+    return [
+        (session, record) for session, *records in rows for record in records if record in brought[session].ids(kinds)
+    ]

@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from backups_app.legacy.types import Finding, LegacyRecord, Level
 from backups_app.services.legacy_import.items import ImportContext, told
-from config.shared.errors import LedgerError
-from history_app.models import ErrorRecord, LLMCall, Message, Metric, TokenUsage, ToolCall
-from history_app.services.drafts import Draft, LLMRequestDraft, LLMResponseDraft
+from config.shared.errors import LedgerError, NotFound
+from history_app.models import ErrorRecord, LLMCall, Message, Metric, Task, ToolCall
+from history_app.services.drafts import CostDraft, Draft, LLMRequestDraft, LLMResponseDraft, TaskDraft, TokenUsageDraft
 from history_app.services.edits import fact_update
 from history_app.services.forms import fact_form
+from history_app.services.replacing import task_replace, use_replace
+from sessions_app.models import Session
 
 LONGEST_ID = 255
 DIGITS = 12
@@ -24,7 +26,7 @@ _PLACES: dict[str, tuple[Any, str, bool]] = {
     "tool_call": (ToolCall, "record_id", True),
     "error": (ErrorRecord, "record_id", True),
     "metric": (Metric, "record_id", True),
-    "token_usage": (TokenUsage, "record_id", True),
+    "task": (Task, "record_id", True),
     "llm_request": (LLMCall, "record_id", False),
     "llm_response": (LLMCall, "response_record_id", False),
 }
@@ -74,20 +76,31 @@ def record_beside(record: LegacyRecord, draft: Draft) -> tuple[LegacyRecord, Dra
     return replace(record, record_id=name), replace(draft, **changes)
 
 
-def record_replace(record: LegacyRecord, context: ImportContext) -> tuple[int | None, str]:
+def record_replace(record: LegacyRecord, draft: Draft, context: ImportContext) -> tuple[int | None, str]:
     """Put the record's content in place of the stored one, audited; return its session's key, or None and why not."""
-    model, column, is_whole = _PLACES.get(record.kind, (None, "", False))
-    if model is None:
-        return None, f"a stored {record.kind} is not replaced"
-    session = context.renamed.get(record.session_id, record.session_id)
-    rows = model.objects.filter(session__project=context.project_id, session__session_id=session)
-    fact = rows.filter(**{column: record.record_id}).select_related("session").first()
-    if fact is None:
-        return None, "the stored one has another id"
-    before = fact_form(fact)
+    name = context.renamed.get(record.session_id, record.session_id)
+    session = Session.objects.get(project=context.project_id, session_id=name)
     try:
-        fact_update(fact=fact, changes=_changes(record), replace=is_whole, caller=context.caller, now=context.now)
+        before = _replaced(session, record, draft, context)
+    except NotFound:
+        return None, "the stored one has another id"
     except LedgerError as error:
         return None, str(error)
     context.log.add_note(replaced_finding(record.kind, record, record.record_id, before))
-    return fact.session_id, ""
+    return session.pk, ""
+
+
+def _replaced(session: Session, record: LegacyRecord, draft: Draft, context: ImportContext) -> dict[str, Any]:
+    """Replace the stored one, and return what it said. Raises NotFound, InvalidInput."""
+    given: dict[str, Any] = {"caller": context.caller, "now": context.now}
+    if isinstance(draft, TokenUsageDraft | CostDraft):
+        return use_replace(session=session, draft=draft, **given)
+    model, column, is_whole = _PLACES[record.kind]
+    row = model.objects.filter(session=session, **{column: record.record_id}).select_related("session").first()
+    if row is None:
+        raise NotFound
+    if isinstance(draft, TaskDraft):
+        return task_replace(task=row, draft=draft, **given)
+    before = fact_form(row)
+    fact_update(fact=row, changes=_changes(record), replace=is_whole, **given)
+    return before

@@ -91,8 +91,8 @@ class RecordImport:
     def _solve(self, contradicting: list[tuple[LegacyRecord, Draft]]) -> None:
         """Replace what is stored, or keep both, as was asked for."""
         if self._context.on_conflict == OnConflict.REPLACE:
-            for record, _draft in contradicting:
-                self._replace(record)
+            for record, draft in contradicting:
+                self._replace(record, draft)
             return
         beside = [record_beside(record, draft) for record, draft in contradicting]
         for record, _draft, outcome, session in self._written(
@@ -101,8 +101,8 @@ class RecordImport:
             solved = "both" if outcome.kind == OutcomeKind.NEW else ""
             self._settle(record, outcome, session, solved=solved)
 
-    def _replace(self, record: LegacyRecord) -> None:
-        pk, why = record_replace(record, self._context)
+    def _replace(self, record: LegacyRecord, draft: Draft) -> None:
+        pk, why = record_replace(record, draft, self._context)
         if pk is None:
             self._count(record, "conflicting")
             self._context.contradict(record.kind, record.place, why, _raw(record))

@@ -123,3 +123,44 @@ def _all_stored(usages: Sequence[Entry], costs: Sequence[Entry], batch: Batch) -
     by_id = [*_select(RECORD_KEY, (e.key for e in usages)), *_select(COST_KEY, (e.key for e in costs))]
     found = {use.pk: use for use in [*_beside([*usages, *costs], batch), *by_id]}
     return list(found.values())
+
+
+def use_exchange(entry: Entry, batch: Batch) -> None:
+    """Put a use of tokens, or a cost, in place of the stored one of its id; its session is locked.
+
+    Who belongs together is found out anew, as if the records had come so from the beginning.
+    """
+    draft, session = entry.draft, entry.session
+    is_cost = isinstance(draft, CostDraft)
+    former = _select(COST_KEY if is_cost else RECORD_KEY, [entry.key])
+    moments = {draft.timestamp, *(use.key[-1] for use in former)}
+    beside = _select(MOMENT_KEY, [(batch.project_id, moment, session.pk) for moment in moments])
+    groups = grouped({use.pk: use for use in [*beside, *former]}.values())
+    target = groups.setdefault(pair_key(session.pk, draft), Group())  # type: ignore[arg-type]
+    if is_cost:
+        _cost_moved(draft, groups.values(), target)  # type: ignore[arg-type]
+    else:
+        _usage_moved(draft, groups.values(), target)  # type: ignore[arg-type]
+    change = Change()
+    for group in groups.values():
+        _compare(group, group.pair(session.pk), change)
+    # A use that keeps its cost has changed as well.
+    change.moved += [use for use in target.uses if use.usage is draft and use not in change.moved]
+    _apply(change, {session.pk: session.user_id}, batch)
+
+
+def _cost_moved(cost: CostDraft, groups: Iterable[Group], target: Group) -> None:
+    for group in groups:
+        group.costs = [each for each in group.costs if each.record_id != cost.record_id]
+    target.costs.append(cost)
+    if cost.record_id in target.alone:
+        target.alone[cost.record_id].cost = cost
+
+
+def _usage_moved(usage: TokenUsageDraft, groups: Iterable[Group], target: Group) -> None:
+    for group in groups:
+        moving = [use for use in group.uses if use.usage and use.usage.record_id == usage.record_id]
+        group.uses = [use for use in group.uses if use not in moving]
+        for use in moving:
+            use.usage = usage
+            target.uses.append(use)
