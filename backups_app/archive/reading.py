@@ -1,5 +1,6 @@
 """Reading an archive: who signed it, what lies in its folder, then each file, checked before its rows are read."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -27,6 +28,9 @@ from backups_app.archive.sealing import opened
 from backups_app.archive.signatures import signature_check
 
 Tick = Callable[[int], None]
+# What these say lies in the archive itself. Anything else (no permission, a disk that fails, too many open files) says
+# nothing of it: it stays an OSError, and nobody calls a good archive damaged for it.
+_IN_THE_ARCHIVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 # Folders: tables, and one a table. More entries than files and folders can be are not even listed.
 _MAX_ENTRIES = MAX_FILES + 10_000
 
@@ -37,7 +41,8 @@ def archive_open(
     """Open the archive in a folder: its signature is checked first, then that exactly its files are there.
 
     `trusted` are public keys of Ed25519 in base64, `identities` those of age. The archive must have the name of its
-    folder, or `name` where it was brought here under another one. Raises ArchiveRefused; no row is read yet.
+    folder, or `name` where it was brought here under another one. Raises ArchiveRefused, and OSError where the disk
+    does not let it be read; no row is read yet.
     """
     if folder.is_symlink() or not folder.is_dir():
         raise ArchiveRefused(folder.name, "there is no such folder")
@@ -154,10 +159,15 @@ def _whole_lines(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def file_bytes(folder: Path, name: str, limit: int) -> bytes:
-    """Return the bytes of a plain file in an archive; neither links nor pipes are followed. Raises ArchiveRefused."""
+    """Return the bytes of a plain file in an archive; neither links nor pipes are followed.
+
+    Raises ArchiveRefused, and OSError where the disk does not let it be read.
+    """
     try:
         handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
+        if error.errno not in _IN_THE_ARCHIVE:
+            raise
         raise ArchiveRefused(name, f"it cannot be opened: {error.strerror}") from error
     with os.fdopen(handle, "rb", buffering=0) as file:
         status = os.fstat(handle)
@@ -201,4 +211,6 @@ def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]
                 if entry.is_dir(follow_symlinks=False) and name.count("/") <= 1:
                     yield from _entries(Path(entry.path), f"{name}/")
     except OSError as error:
+        if error.errno not in _IN_THE_ARCHIVE:
+            raise
         raise ArchiveRefused(prefix or folder.name, f"the folder cannot be read: {error.strerror}") from error

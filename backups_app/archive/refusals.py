@@ -7,3 +7,7 @@ class ArchiveRefused(Exception):
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(f"{file}: {reason}")
         self.file, self.reason = file, reason
+
+
+class KeyMissing(ArchiveRefused):
+    """None of the identities that are given here opens its files: of the archive itself that says nothing."""

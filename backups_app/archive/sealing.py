@@ -5,7 +5,10 @@ from typing import Any
 
 import pyrage
 
-from backups_app.archive.refusals import ArchiveRefused
+from backups_app.archive.refusals import ArchiveRefused, KeyMissing
+
+# What pyrage says, and nothing but its words tells it from damage.
+_NOT_FOR_US = "No matching keys found"
 
 
 class BadRecipient(ValueError):
@@ -42,9 +45,13 @@ def sealed(data: bytes, recipients: Sequence[Any]) -> bytes:
 
 
 def opened(name: str, data: bytes, identities: Sequence[Any]) -> bytes:
-    """Return what an age file holds, and nothing of it where any part was changed. Raises ArchiveRefused."""
+    """Return what an age file holds, and nothing of it where any part was changed.
+
+    Raises KeyMissing where it is for other identities, ArchiveRefused for damage.
+    """
     try:
         # In one piece: read as a stream, age gives out the beginning before it has seen that the end is missing.
         return bytes(pyrage.decrypt(data, list(identities)))
     except pyrage.DecryptError as error:
-        raise ArchiveRefused(name, f"it cannot be decrypted: {error}") from error
+        refusal = KeyMissing if str(error) == _NOT_FOR_US else ArchiveRefused
+        raise refusal(name, f"it cannot be decrypted: {error}") from error

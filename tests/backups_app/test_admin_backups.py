@@ -124,7 +124,8 @@ def _now():
     return timezone.now()
 
 
-def test_one_is_protected_and_not_deleted_then(staff_admin):
+def test_one_is_protected_and_not_deleted_then(staff_admin, backup_dir):
+    backup_dir.mkdir()
     row = make_backup()
     staff_admin.post(_at("protect", row), {"protected": "yes"})
     assert Backup.objects.get().protected

@@ -12,7 +12,7 @@ from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup
 from backups_app.services.backups import archive_inspect, backup_create
 from backups_app.services.backups.folders import archive_names
-from backups_app.services.backups.handing_out import backup_hand_out
+from backups_app.services.backups.handing_out import backup_hand_out, backup_hand_out_size
 from backups_app.services.backups.runs import backup_begin
 from config.shared.callers import SYSTEM
 from sessions_app.models import AuditEntry, Job
@@ -76,7 +76,7 @@ def test_one_is_asked_for_and_its_job_is_polled(store, owner):
     answer = owner.post(PATH, {"name": "mine"})
     job = answer.json()
     assert (answer.status_code, job["kind"], job["state"]) == (202, "backup.make", "queued")
-    assert answer["Location"] == f"http://testserver/api/jobs/{job['id']}"
+    assert answer["Location"] == f"http://testserver/api/jobs/{job['id']}/"
     assert job_run(job_id=job["id"]) == "succeeded"
     assert owner.get(answer["Location"]).json()["result"]["backup"] == "mine"
     row = owner.get(f"{PATH}mine/").json()
@@ -151,7 +151,8 @@ def test_the_audit_has_it_before_the_first_byte(owner, files):
     # Nobody has asked for a piece of it yet.
     assert owner.get(f"{PATH}mine/download/").streaming
     assert AuditEntry.objects.filter(action="backup.download").count() == 1
-    assert owner.head(f"{PATH}mine/download/").status_code == 200
+    head = owner.head(f"{PATH}mine/download/")
+    assert (head.status_code, int(head["Content-Length"])) == (200, backup_hand_out_size(backup=files))
     assert AuditEntry.objects.filter(action="backup.download").count() == 1
 
 

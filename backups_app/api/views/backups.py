@@ -24,7 +24,7 @@ from backups_app.api.serializers import (
 )
 from backups_app.models import Backup, Restore
 from backups_app.models.backups import NAME_PATTERN, sees_whole_store
-from backups_app.services.backups import backup_delete, backup_hand_out
+from backups_app.services.backups import backup_delete, backup_hand_out, backup_hand_out_size
 from config.shared.api.routers import NUMBER
 from config.shared.api.viewsets import ADMINS, DestroyMixin, LedgerViewSet, ListMixin, RetrieveMixin
 from config.shared.errors import Conflict, Forbidden
@@ -52,7 +52,7 @@ class WholeStoreViewSet(LedgerViewSet):
             kind=kind, arguments=arguments, project_id=self.caller.project_id, now=timezone.now(), caller=self.caller
         )
         answer = Response(AskedJobSerializer(job).data, status=status.HTTP_202_ACCEPTED)
-        answer["Location"] = self.request.build_absolute_uri(reverse("job-detail", args=[job.pk]))
+        answer["Location"] = self.request.build_absolute_uri(f"{reverse('job-detail', args=[job.pk])}/")
         return answer
 
 
@@ -106,6 +106,7 @@ class BackupViewSet(ListMixin, RetrieveMixin, DestroyMixin, WholeStoreViewSet):
             "Cache-Control": "no-store",
         }
         if request.method == "HEAD":
+            headers["Content-Length"] = str(backup_hand_out_size(backup=backup))
             return HttpResponse(content_type=TAR, headers=headers)
         tar = backup_hand_out(backup=backup, caller=self.caller, now=timezone.now())
         headers["Content-Length"] = str(tar.size)

@@ -31,7 +31,7 @@ from config.shared.errors import LedgerError
 
 CALLER = Caller("system", "manage.py backup", "admin", project_ids=None, project_id=None)
 # A foreign archive is none of ours, which is no fault.
-FAULTS = (Standing.DAMAGED, Standing.EXCHANGED, Standing.GONE)
+FAULTS = (Standing.DAMAGED, Standing.EXCHANGED, Standing.GONE, Standing.UNREADABLE)
 Options = dict[str, Any]
 
 

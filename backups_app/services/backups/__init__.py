@@ -2,7 +2,7 @@
 
 from backups_app.services.backups.catalogue import backups_scan
 from backups_app.services.backups.create import backup_create
-from backups_app.services.backups.handing_out import HandedOut, backup_hand_out
+from backups_app.services.backups.handing_out import HandedOut, backup_hand_out, backup_hand_out_size
 from backups_app.services.backups.removing import backup_delete, backup_protect, backups_prune, stale_backups_fail
 from backups_app.services.backups.restore import backup_restore
 from backups_app.services.backups.verify import BackupReport, Inspected, archive_inspect, backup_verify
@@ -15,6 +15,7 @@ __all__ = [
     "backup_create",
     "backup_delete",
     "backup_hand_out",
+    "backup_hand_out_size",
     "backup_protect",
     "backup_restore",
     "backup_verify",

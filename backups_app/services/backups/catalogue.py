@@ -4,19 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from backups_app.archive import Archive, ArchiveRefused, archive_open
+from backups_app.archive import Archive, ArchiveRefused, KeyMissing, archive_open
 from backups_app.archive.manifest import SIGNATURE
 from backups_app.models import Backup
 from backups_app.services.backups import keys
-from backups_app.services.backups.folders import archive_folder, archive_names
+from backups_app.services.backups.folders import archive_folder, archive_names, folder_check
 from backups_app.services.backups.progress import Check, unwatched
 from backups_app.services.backups.verify import archive_read, inspected
-from config.shared.errors import InvalidInput, Unavailable
+from config.shared.errors import InvalidInput
 
 FOUND_BY = "found in BACKUP_DIR"
 
@@ -30,6 +28,7 @@ class Standing(StrEnum):
     FOREIGN = "foreign"
     EXCHANGED = "exchanged"
     GONE = "gone"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,12 @@ class Found:
 def backups_scan(*, now: datetime, check: Check = unwatched) -> list[Found]:
     """Look through BACKUP_DIR, give every archive of a trusted key that has no row one, and say what stands where.
 
-    An archive is read back in full before it gets its row: it is added as verified, or as damaged. One that no trusted
-    key signed is foreign: it gets none, and can neither be restored nor removed from here. Nothing that is known is
-    changed. Raises Unavailable when the folder is away, Conflict where no key is trusted.
+    An archive is read back in full before it gets its row: it is added as verified, or as damaged. One that the disk
+    does not let be read, or that no identity here opens, is unreadable and gets none. One that no trusted key signed is
+    foreign: it gets none, and can neither be restored nor removed from here. Nothing that is known is changed.
+    Raises Unavailable when the folder is away, Conflict where no key is trusted.
     """
-    if not Path(settings.BACKUP_DIR).is_dir():
-        raise Unavailable(f"The folder of archives is not there: {settings.BACKUP_DIR}.", retry_after=60)
+    folder_check()
     trusted, there = keys.trusted_keys(), archive_names()
     found = [_look(name, trusted, now, check) for name in there]
     archives = Backup.objects.filter(status__in=[Backup.Status.VERIFIED, Backup.Status.DAMAGED])
@@ -58,6 +57,13 @@ def backups_scan(*, now: datetime, check: Check = unwatched) -> list[Found]:
 
 
 def _look(name: str, trusted: list[str], now: datetime, check: Check) -> Found:
+    try:
+        return _placed(name, trusted, now, check)
+    except (OSError, KeyMissing) as error:
+        return Found(name, Standing.UNREADABLE, str(error))
+
+
+def _placed(name: str, trusted: list[str], now: datetime, check: Check) -> Found:
     try:
         archive = archive_open(archive_folder(name), trusted=trusted, identities=keys.identities())
     except ArchiveRefused as refusal:
@@ -87,6 +93,8 @@ def _add(archive: Archive, now: datetime, check: Check) -> Found:
 def _refusal(read: Callable[[], None]) -> str:
     try:
         read()
+    except KeyMissing:
+        raise
     except ArchiveRefused as refusal:
         return str(refusal)
     return ""

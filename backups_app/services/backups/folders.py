@@ -12,9 +12,16 @@ from pathlib import Path
 from django.conf import settings
 
 from backups_app.services.backups.runs import name_check
+from config.shared.errors import Unavailable
 
 MANIFEST = "manifest.json"
 PARTIAL, REMOVING = ".partial", ".removing"
+
+
+def folder_check() -> None:
+    """Raise Unavailable where the folder of all archives is away: of none of them anything can be said then."""
+    if not Path(settings.BACKUP_DIR).is_dir():
+        raise Unavailable(f"The folder of archives is not there: {settings.BACKUP_DIR}.", retry_after=60)
 
 
 def archive_folder(location: str) -> Path:
@@ -28,12 +35,24 @@ def partial_folder(name: str) -> Path:
 
 
 def archive_names() -> list[str]:
-    """Return the names of the folders that have a manifest, in order."""
+    """Return the names of the folders that have a manifest, or may not be looked into, in order."""
     root = Path(settings.BACKUP_DIR)
     if not root.is_dir():
         return []
     found = (entry for entry in root.iterdir() if not entry.name.startswith(".") and not entry.is_symlink())
-    return sorted(entry.name for entry in found if (entry / MANIFEST).is_file())
+    return sorted(entry.name for entry in found if _has_manifest(entry))
+
+
+def _has_manifest(folder: Path) -> bool:
+    try:
+        return (folder / MANIFEST).is_file()
+    except PermissionError:
+        return True
+
+
+def archive_is_there(location: str) -> bool:
+    """Return whether there is an archive under this name: a folder with a manifest."""
+    return _has_manifest(archive_folder(location))
 
 
 def archive_files(location: str) -> list[Path]:

@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from backups_app.models import Backup
-from backups_app.services.backups.create import backup_folder
-from backups_app.services.backups.folders import archive_files, archive_folder
+from backups_app.services.backups.folders import archive_files, archive_folder, folder_check
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, Unavailable
 from sessions_app.services.staff_edits import row_audit
@@ -32,16 +31,27 @@ def backup_hand_out(*, backup: Backup, caller: Caller, now: datetime) -> HandedO
     Memory stays constant whatever its size. Raises Conflict where there is no archive, Unavailable when the folder of
     archives is away.
     """
-    if not backup_folder().is_dir():
-        raise Unavailable(f"The folder of archives is not there: {backup_folder()}.", retry_after=60)
+    members = _members(backup)
+    row_audit(row=backup, verb="download", changes={"name": backup.name}, caller=caller, now=now)
+    return HandedOut(f"{backup.name}.tar", _size(members), _pieces(members))
+
+
+def backup_hand_out_size(*, backup: Backup) -> int:
+    """Return how many bytes the tar would have, without handing it out. Raises what `backup_hand_out` raises."""
+    return _size(_members(backup))
+
+
+def _members(backup: Backup) -> list["_Member"]:
+    folder_check()
     files = [] if backup.is_running else archive_files(backup.location or backup.name)
     if not files:
         raise Conflict(f"The backup {backup.name} has no archive that could be handed out.")
     folder = archive_folder(backup.location or backup.name)
-    members = [_Member(path, _header(path, f"{backup.name}/{path.relative_to(folder)}")) for path in files]
-    row_audit(row=backup, verb="download", changes={"name": backup.name}, caller=caller, now=now)
-    size = sum(member.size for member in members) + len(_END)
-    return HandedOut(f"{backup.name}.tar", size, _pieces(members))
+    return [_Member(path, _header(path, f"{backup.name}/{path.relative_to(folder)}")) for path in files]
+
+
+def _size(members: list["_Member"]) -> int:
+    return sum(member.size for member in members) + len(_END)
 
 
 class _Member:

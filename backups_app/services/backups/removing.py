@@ -6,7 +6,13 @@ from django.db import transaction
 
 from backups_app.models import Backup, Restore
 from backups_app.models.backups import BackupQuerySet
-from backups_app.services.backups.folders import archive_remove, remains, remains_remove
+from backups_app.services.backups.folders import (
+    archive_is_there,
+    archive_remove,
+    folder_check,
+    remains,
+    remains_remove,
+)
 from backups_app.services.backups.runs import dead_runs_end
 from config.shared.callers import SYSTEM, Caller
 from config.shared.errors import Conflict
@@ -20,8 +26,9 @@ FAILURES_KEPT = 10
 def backup_delete(*, backup: Backup, caller: Caller, now: datetime, dry_run: bool = False) -> None:
     """Remove a backup, its folder and its row; with `dry_run` only see whether that may be.
 
-    Raises Conflict while it is being made, while it is protected, and while a restore is at work. The folder goes
-    first: when that fails nothing is forgotten, and the next try goes on.
+    Raises Conflict while it is being made, while it is protected, and while a restore is at work; Unavailable when the
+    folder of archives is away, because the archive would stay there and nobody would know of it. The folder goes first:
+    when that fails nothing is forgotten, and the next try goes on.
     """
     _refuse_while_restoring()
     backup.refresh_from_db()
@@ -29,6 +36,8 @@ def backup_delete(*, backup: Backup, caller: Caller, now: datetime, dry_run: boo
         raise Conflict(f"The backup {backup.name} is being made; stop its job first.")
     if backup.protected:
         raise Conflict(f"The backup {backup.name} is protected; take the protection away first.")
+    if backup.status != Backup.Status.FAILED:
+        folder_check()
     if dry_run:
         return
     archive_remove(backup.location or backup.name)
@@ -51,16 +60,25 @@ def backups_prune(*, keep: int, now: datetime, caller: Caller = SYSTEM, dry_run:
     With `dry_run` nothing goes, and the names are of those that would.
     Runs that failed before the newest verified backup go in any case, and the last ten of those after it stay. Then
     damaged archives go, then verified ones, the oldest first; never the newest verified one, never a protected one.
-    Without a verified backup no archive goes at all. Raises Conflict while a restore is at work.
+    Without a verified backup whose archive is there no archive goes at all. Raises Conflict while a restore is at work,
+    Unavailable when the folder of archives is away.
     """
     _refuse_while_restoring()
-    newest = Backup.objects.verified().newest_first().first()
+    newest = _newest_there()
     victims = _failed_of_no_use(newest)
     if newest is not None and keep > 0:
         victims += _archives_beyond(keep, newest)
-    for backup in [] if dry_run else victims:
-        backup_delete(backup=backup, caller=caller, now=now)
+    for backup in victims:
+        backup_delete(backup=backup, caller=caller, now=now, dry_run=dry_run)
     return [backup.name for backup in victims]
+
+
+def _newest_there() -> Backup | None:
+    """Return the newest verified backup whose archive was not taken out of the folder behind our back."""
+    verified = list(Backup.objects.verified().newest_first())
+    if verified:
+        folder_check()
+    return next((row for row in verified if archive_is_there(row.location or row.name)), None)
 
 
 def _failed_of_no_use(newest: Backup | None) -> list[Backup]:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from backups_app.archive import Archive, ArchiveRefused, Manifest, archive_open
-from backups_app.archive.manifest import MANIFEST
+from backups_app.archive import Archive, ArchiveRefused, KeyMissing, Manifest, archive_open
+from backups_app.archive.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE, manifest_read, manifest_sha256
+from backups_app.archive.reading import file_bytes
+from backups_app.archive.signatures import key_id
 from backups_app.models import Backup
 from backups_app.services.backups import keys
 from backups_app.services.backups.create import backup_folder
+from backups_app.services.backups.folders import folder_check
 from backups_app.services.backups.progress import Check, Progress, unwatched
 from config.shared.errors import Conflict, Unavailable
 
@@ -90,16 +93,22 @@ def backup_verify(*, backup: Backup, now: datetime, check: Check = unwatched) ->
     """Read an archive back in full, mark it verified or damaged, and say what was found.
 
     Every row is read where that is possible; an archive that is encrypted, without its identity here, is compared by
-    its stored bytes. Raises Conflict while it is made, Unavailable when the folder of archives is away.
+    its stored bytes. Only what is wrong with the archive itself makes it damaged. Raises Conflict while it is made,
+    where a key of it is not given here, and when it was removed meanwhile; Unavailable when the folder of archives is
+    away or the disk does not let it be read.
     """
     if backup.status in (Backup.Status.RUNNING, Backup.Status.FAILED):
         raise Conflict(f"The backup {backup.name} is {backup.get_status_display()}: there is nothing to verify.")
-    if not backup_folder().is_dir():
-        raise Unavailable(f"The folder of archives is not there: {backup_folder()}.", retry_after=60)
     try:
         archive = archive_of(backup)
         archive_read(archive, check)
+    except OSError as error:
+        raise Unavailable(
+            f"The archive cannot be read: {error.strerror or error} ({error.filename or backup.name}).", retry_after=60
+        ) from error
     except ArchiveRefused as refusal:
+        if isinstance(refusal, KeyMissing) or _is_of_a_former_key(backup, refusal):
+            raise Conflict(f"{refusal}. Whether the archive is good cannot be said without that key.") from refusal
         report = BackupReport(backup.name, False, False, 0, {}, backup.size_bytes, refusal.file, refusal.reason)
         _mark(backup, now, status=Backup.Status.DAMAGED, failure=str(refusal))
         return report
@@ -110,7 +119,11 @@ def backup_verify(*, backup: Backup, now: datetime, check: Check = unwatched) ->
 
 
 def archive_of(backup: Backup) -> Archive:
-    """Open the archive of a row, and see that it is the one that the row was written for. Raises ArchiveRefused."""
+    """Open the archive of a row, and see that it is the one that the row was written for.
+
+    Raises ArchiveRefused, Unavailable when the folder of archives is away, and OSError where the disk refuses.
+    """
+    folder_check()
     archive = archive_open(
         backup_folder() / backup.location, trusted=keys.trusted_keys(), identities=keys.identities(), name=backup.name
     )
@@ -129,7 +142,18 @@ def archive_read(archive: Archive, check: Check) -> None:
     progress.tell("read back")
 
 
+def _is_of_a_former_key(backup: Backup, refusal: ArchiveRefused) -> bool:
+    """Return whether the manifest is the one that was made, by a key that is not trusted here any more."""
+    if refusal.file != SIGNATURE or not backup.manifest_sha256:
+        return False
+    data = file_bytes(backup_folder() / backup.location, MANIFEST, MAX_MANIFEST_BYTES)
+    if manifest_sha256(data) != backup.manifest_sha256:
+        return False
+    return manifest_read(data).signing_key_id not in {key_id(key) for key in keys.trusted_keys()}
+
+
 def _mark(backup: Backup, now: datetime, **changed: object) -> None:
     changed.setdefault("finished_at", backup.finished_at or now)
-    Backup.objects.filter(pk=backup.pk).update(last_check_at=now, **changed)
+    if not Backup.objects.filter(pk=backup.pk).update(last_check_at=now, **changed):
+        raise Conflict(f"The backup {backup.name} was removed while it was read.")
     backup.refresh_from_db()
