@@ -51,7 +51,7 @@ def _atomic_step(pk: int, limit: int) -> bool:
 def _step(pk: int, limit: int) -> bool:
     """Remove at most `limit` rows of a session, and the session itself when they were the last; return whether so."""
     left = limit
-    for relation, path in _dependents(Session):
+    for relation, path in dependents(Session):
         rows = relation.related_model._base_manager.filter(**{path: pk})
         pks = list(rows.values_list("pk", flat=True)[:left])
         if pks:
@@ -72,7 +72,7 @@ def _let_go(relation: Any, pks: list[Any]) -> None:
         rows.delete()
 
 
-def _dependents(model: type[models.Model], path: str = "") -> Iterator[tuple[Any, str]]:
+def dependents(model: type[models.Model], path: str = "") -> Iterator[tuple[Any, str]]:
     """Yield the relations whose rows go with a row of this model, those first on which no others hang."""
     relations = [
         relation
@@ -82,5 +82,5 @@ def _dependents(model: type[models.Model], path: str = "") -> Iterator[tuple[Any
     for relation in sorted(relations, key=lambda each: len(each.related_model._meta.related_objects)):
         way = f"{relation.field.name}__{path}" if path else relation.field.name
         if relation.on_delete is models.CASCADE:
-            yield from _dependents(relation.related_model, way)
+            yield from dependents(relation.related_model, way)
         yield relation, way

@@ -8,14 +8,16 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
-from backups_app.archive.manifest import manifest_read
+from backups_app.archive import ArchiveWriter, Manifest
+from backups_app.archive.manifest import FORMAT, FORMAT_VERSION, Database, manifest_read
+from backups_app.archive.signatures import key_id
 from backups_app.services.backups import backup_create, backup_restore
 from backups_app.services.backups.databases import as_default, database_of_url
-from backups_app.services.backups.scratch_store import Content, content_of
-from backups_app.services.backups.snapshots import snapshot
-from backups_app.services.backups.tables import archived_models
+from backups_app.services.backups.scratch_store import Content, content_of, rows_of
+from backups_app.services.backups.snapshots import snapshot, snapshot_of_file
+from backups_app.services.backups.tables import archived_models, columns_of, primary_key_of
 from config.shared.callers import SYSTEM
-from tests.backups_app.archives import Made
+from tests.backups_app.archives import SIGNING_KEY, VERIFY_KEY, Made
 from tests.conftest import NOW
 
 # A restore is told in the audit, and a backup by an event, after their rows were written and read.
@@ -61,3 +63,31 @@ def made(backup: Any) -> Made:
     archive = Made(Path(settings.BACKUP_DIR) / backup.location)
     archive.manifest = manifest_read((archive.folder / "manifest.json").read_bytes())
     return archive
+
+
+def archive_of_file(path: Path, models: Any, folder: Path, migrations: Any = None) -> None:
+    """Make an archive of a SQLite file, as the version made it whose tables these are; its migrations may be stated."""
+    with snapshot_of_file(path) as held, ArchiveWriter(folder) as writer:
+        for model in models:
+            table = writer.table(model._meta.label_lower, columns_of(model), primary_key_of(model))
+            for rows in rows_of(held, model):
+                table.add(rows)
+            table.end()
+        manifest = Manifest(
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            kind="full",
+            parents=[],
+            name=folder.name,
+            sequence=1,
+            previous=None,
+            app_version="0.0.1",
+            migrations=migrations or held.migrations(),
+            database=Database("sqlite", "3"),
+            snapshot_at="2026-03-14T09:26:53Z",
+            signing_key_id=key_id(VERIFY_KEY),
+            field_key_ids=[],
+            encryption=None,
+            tables=writer.tables,
+        )
+        writer.finish(manifest, SIGNING_KEY)

@@ -10,17 +10,11 @@ from django.conf import settings as configured
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from backups_app.archive import ArchiveWriter, Manifest
-from backups_app.archive.manifest import FORMAT, FORMAT_VERSION, Database
-from backups_app.archive.signatures import key_id
 from backups_app.models import Restore
-from backups_app.services.backups.scratch_store import rows_of
-from backups_app.services.backups.snapshots import snapshot_of_file
-from backups_app.services.backups.tables import ARCHIVED, columns_of, primary_key_of
+from backups_app.services.backups.tables import ARCHIVED
 from history_app.models import Message
 from sessions_app.models import ConfigVersion, SystemConfig
 from tests import factories, private_servers
-from tests.backups_app.archives import SIGNING_KEY, VERIFY_KEY
 from tests.backups_app.restores import at, content, create, restore
 from tests.backups_app.stores import fill_store
 from tests.conftest import NOW
@@ -115,36 +109,8 @@ def _old_store(path):
     return [each for label, each in model.items() if label in ARCHIVED]
 
 
-def _archive_of(path, models, folder):
-    """Make an archive of it, as that version made it."""
-    with snapshot_of_file(path) as held, ArchiveWriter(folder) as writer:
-        for model in models:
-            table = writer.table(model._meta.label_lower, columns_of(model), primary_key_of(model))
-            for rows in rows_of(held, model):
-                table.add(rows)
-            table.end()
-        manifest = Manifest(
-            format=FORMAT,
-            format_version=FORMAT_VERSION,
-            kind="full",
-            parents=[],
-            name=folder.name,
-            sequence=1,
-            previous=None,
-            app_version="0.0.1",
-            migrations=held.migrations(),
-            database=Database("sqlite", "3"),
-            snapshot_at="2026-03-14T09:26:53Z",
-            signing_key_id=key_id(VERIFY_KEY),
-            field_key_ids=[],
-            encryption=None,
-            tables=writer.tables,
-        )
-        writer.finish(manifest, SIGNING_KEY)
-
-
 def test_one_of_an_older_version_is_brought_up(tmp_path):
-    _archive_of(tmp_path / "old.sqlite3", _old_store(tmp_path / "old.sqlite3"), tmp_path / "old")
+    archive_of_file(tmp_path / "old.sqlite3", _old_store(tmp_path / "old.sqlite3"), tmp_path / "old")
     there = f"sqlite:///{tmp_path / 'there.sqlite3'}"
     done = restore(tmp_path / "old", target_url=there)
     assert "sessions_app.0012_config_history" in done.report["brought_up_by"]
@@ -160,6 +126,6 @@ def test_the_migrations_of_another_database_leave_the_store_alone(tmp_path):
     """Migrations of ours work in `default`, which is the other database as long as that lasts."""
     fill_store(repeated=1)
     before = content()
-    _archive_of(tmp_path / "old.sqlite3", _old_store(tmp_path / "old.sqlite3"), tmp_path / "old")
+    archive_of_file(tmp_path / "old.sqlite3", _old_store(tmp_path / "old.sqlite3"), tmp_path / "old")
     restore(tmp_path / "old", target_url=f"sqlite:///{tmp_path / 'there.sqlite3'}")
     assert content() == before

@@ -24,7 +24,7 @@ from backups_app.services.backups.databases import (
 )
 from backups_app.services.backups.loading import Loaded, contents_there, refuse_contents, store_load
 from backups_app.services.backups.progress import Check, Progress, unwatched
-from backups_app.services.backups.runs import lease_kept, restore_begin, restore_end
+from backups_app.services.backups.runs import lease_kept, restore_begin, restore_end, restore_fail
 from backups_app.services.backups.schema_states import SchemaState, schema_state
 from backups_app.services.backups.scratch import scratch_folder
 from backups_app.services.backups.scratch_store import Scratch, scratch_fill
@@ -88,27 +88,27 @@ def backup_restore(
         replace=replace,
         dry_run=dry_run,
         caller=caller,
-        clock=_clock(now),
+        clock=clock_from(now),
         target=lambda: database_of_url(target_url) if target_url else database_of_alias(using),
         into_own_store=not target_url and using == OWN_ALIAS,
     )
     try:
-        with lease_kept(work.restore), _refusals_told():
-            archive = _opened(source)
+        with lease_kept(work.restore), refusals_told():
+            archive = archive_opened(source)
             watched(lambda watch: _restored(work, archive, watch), check)
     except BaseException as error:
-        _failed(work, error)
+        restore_fail(restore=work.restore, error=error, now=work.clock())
         raise
     return _ended(work)
 
 
-def _clock(now: datetime) -> Callable[[], datetime]:
+def clock_from(now: datetime) -> Callable[[], datetime]:
     """Return a clock that goes on from `now`."""
     began = time.monotonic()
     return lambda: now + timedelta(seconds=time.monotonic() - began)
 
 
-def _opened(source: Backup | Path) -> Archive:
+def archive_opened(source: Backup | Path) -> Archive:
     """Open the archive: signature, names and files are checked, its rows not yet. Raises ArchiveRefused, Conflict."""
     if isinstance(source, Backup):
         if source.status in (Backup.Status.RUNNING, Backup.Status.FAILED):
@@ -122,7 +122,7 @@ def _opened(source: Backup | Path) -> Archive:
 
 
 @contextmanager
-def _refusals_told() -> Iterator[None]:
+def refusals_told() -> Iterator[None]:
     """Turn what databases and disks raise into errors of the house."""
     try:
         yield
@@ -171,19 +171,24 @@ def _looked_at(work: _Work, connection: BaseDatabaseWrapper) -> dict[str, int]:
     return there
 
 
-def _report(archive: Archive, state: SchemaState, scratch: Scratch, seconds: float) -> dict[str, Any]:
+def archive_told(archive: Archive) -> dict[str, str]:
+    """Return what a report says of the archive that was read."""
     manifest = archive.manifest
     return {
-        "archive": {
-            "name": manifest.name,
-            "made_at": manifest.snapshot_at,
-            "manifest_sha256": archive.sha256,
-            "database": manifest.database.vendor,
-        },
+        "name": manifest.name,
+        "made_at": manifest.snapshot_at,
+        "manifest_sha256": archive.sha256,
+        "database": manifest.database.vendor,
+    }
+
+
+def _report(archive: Archive, state: SchemaState, scratch: Scratch, seconds: float) -> dict[str, Any]:
+    return {
+        "archive": archive_told(archive),
         "tables": {label: content.rows for label, content in scratch.content.items()},
         "checks": {
             "signature": "good",
-            "files": sum(len(table.files) for table in manifest.tables),
+            "files": sum(len(table.files) for table in archive.manifest.tables),
             "references": "good",
             "findings": scratch.findings,
             "totals": scratch.totals,
@@ -204,22 +209,20 @@ def _concluded(work: _Work, connection: BaseDatabaseWrapper, loaded: Loaded, sec
     default_project_ensure(now=now)
     told = {"archive": work.restore.backup_name, "rows": work.rows}
     row_audit(row=work.restore, verb="create", changes=told, caller=work.caller, now=now)
-    if not work.into_own_store:
-        return
-    if not Restore.objects.filter(pk=work.restore.pk, is_running=True).exists():
+    if work.into_own_store:
+        restore_conclude(work.restore, connection, now=now, rows=work.rows, report=work.report)
+
+
+def restore_conclude(
+    restore: Restore, connection: BaseDatabaseWrapper, *, now: datetime, rows: int, report: dict[str, Any]
+) -> None:
+    """Mark a restore into this store as done, within the transaction that did it. Raises Unavailable if given up."""
+    if not Restore.objects.filter(pk=restore.pk, is_running=True).exists():
         raise Unavailable("The restore was given up meanwhile: nothing was heard of it for too long.")
-    restore_end(restore=work.restore, status=Restore.Status.COMPLETED, now=now, row_count=work.rows, report=work.report)
+    restore_end(restore=restore, status=Restore.Status.COMPLETED, now=now, row_count=rows, report=report)
     if connection.vendor == "sqlite":
         # While the file was locked, no job could say that it is alive.
         Job.objects.filter(state=Job.State.RUNNING).update(due_at=lease_end(timezone.now()))
-
-
-def _failed(work: _Work, error: BaseException) -> None:
-    """Keep the cause; a row that was ended with the load's own transaction stays as it is."""
-    work.restore.refresh_from_db()
-    if work.restore.is_running:
-        cause = str(error) or type(error).__name__
-        restore_end(restore=work.restore, status=Restore.Status.FAILED, now=work.clock(), failure=cause)
 
 
 def _ended(work: _Work) -> Restore:

@@ -134,6 +134,16 @@ def restore_end(
     return restore
 
 
+def restore_fail(
+    *, restore: Restore, error: BaseException, now: datetime, report: dict[str, object] | None = None
+) -> None:
+    """Keep the cause; a row that was ended with the load's own transaction stays as it is."""
+    restore.refresh_from_db()
+    if restore.is_running:
+        cause = str(error) or type(error).__name__
+        restore_end(restore=restore, status=Restore.Status.FAILED, now=now, failure=cause, report=report)
+
+
 def dead_runs_end(*, now: datetime) -> list[str]:
     """Mark the runs as failed whose process died, and return the names of those backups.
 

@@ -61,28 +61,34 @@ class Snapshot:
                 found.setdefault(app, []).append(name)
         return found
 
-    def extent(self, table: str, columns: Sequence[Column]) -> Extent:
-        """Return how much a table holds."""
+    def extent(self, table: str, columns: Sequence[Column], chosen: str = "") -> Extent:
+        """Return how much a table holds; `chosen` is a WHERE clause that leaves some of its rows."""
         length = _LENGTHS[self.vendor]
         texts = [
             length.format(self._quoted(column.name)) for column in columns if column.kind in ("text", "json", "bytes")
         ]
         longest = " + ".join(f"COALESCE({text}, 0)" for text in texts) or "0"
-        statement = f"SELECT COUNT(*), COALESCE(MAX({longest}), 0) FROM {self._quoted(table)}"  # noqa: S608 - of models
+        statement = f"SELECT COUNT(*), COALESCE(MAX({longest}), 0) FROM {self._quoted(table)}{chosen}"  # noqa: S608 - of models
         (((rows, length_),),) = self._source.batches(statement, 1)
         return Extent(int(rows), int(length_))
 
-    def rows(self, table: str, columns: Sequence[Column], extent: Extent) -> Iterator[Sequence[Row]]:
-        """Yield the rows of a table in their canonical form, in batches of bounded size."""
+    def rows(self, table: str, columns: Sequence[Column], extent: Extent, chosen: str = "") -> Iterator[Sequence[Row]]:
+        """Yield the rows of a table, or the chosen ones, in their canonical form, in batches of bounded size."""
         convert = converters(columns, _ALREADY[self.vendor])
-        for batch in self.rows_as_stored(table, columns, extent):
+        for batch in self.rows_as_stored(table, columns, extent, chosen):
             yield rows_canonical(batch, convert)
 
-    def rows_as_stored(self, table: str, columns: Sequence[Column], extent: Extent) -> Iterator[Sequence[Row]]:
-        """Yield the rows of a table as the driver gives them, in batches of bounded size."""
+    def rows_as_stored(
+        self, table: str, columns: Sequence[Column], extent: Extent, chosen: str = ""
+    ) -> Iterator[Sequence[Row]]:
+        """Yield the rows of a table, or the chosen ones, as the driver gives them, in batches of bounded size."""
         names = ", ".join(self._quoted(column.name) for column in columns)
+        yield from self.selected(f"SELECT {names} FROM {self._quoted(table)}{chosen}", extent)  # noqa: S608 - of models
+
+    def selected(self, statement: str, extent: Extent) -> Iterator[Sequence[Row]]:
+        """Yield what a statement gives, as the driver does, in batches of bounded size; the rows are of that extent."""
         size = max(_LEAST_ROWS, min(_ROWS, _BATCH_BYTES // max(1, extent.longest)))
-        batches = self._source.batches(f"SELECT {names} FROM {self._quoted(table)}", size)  # noqa: S608 - of models
+        batches = self._source.batches(statement, size)
         # A server looks for the next rows while these are worked on; SQLite's are there at once.
         yield from batches if self.vendor == "sqlite" else _ahead(batches)
 
