@@ -13,6 +13,7 @@ from backups_app.services.backups import (
     backups_scan,
     stale_backups_fail,
 )
+from backups_app.services.backups.parts import backup_restore_part, choice_of
 from backups_app.services.backups.progress import Check
 from backups_app.services.backups.runs import AtWork
 from backups_app.services.doctor import store_examine
@@ -92,6 +93,24 @@ def restore(run: JobRun, name: str, replace: bool = False, dry_run: bool = False
     done = backup_restore(
         source=_backup(name),
         replace=replace,
+        dry_run=dry_run,
+        requested_by=run.asked_by,
+        caller=_asker(run),
+        now=run.now,
+        check=_watching(run),
+    )
+    return {"restore": done.pk, "status": done.status, "rows": done.row_count}
+
+
+@job("backup.restore_part", attempts=1, limit=LONGEST_SECONDS)
+def restore_part(run: JobRun, name: str, dry_run: bool = False, **asked: Any) -> dict[str, Any]:
+    """Bring a part of a backup into this store, or only look at what that would do; `asked` is what choice_of takes."""
+    if run.fence > 1:
+        # It may have been done already, and a second time would find what the first one brought.
+        raise JobFailed("A restore is not tried again; ask for a new one.")
+    done = backup_restore_part(
+        source=_backup(name),
+        choice=choice_of(**asked),
         dry_run=dry_run,
         requested_by=run.asked_by,
         caller=_asker(run),

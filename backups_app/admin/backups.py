@@ -16,6 +16,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from backups_app.admin.part_page import part_page
 from backups_app.admin.restore_page import restore_page
 from backups_app.admin.row_tables import rows_table
 from backups_app.models import Backup, Restore
@@ -151,6 +152,7 @@ class BackupAdmin(WholeStoreAdmin):
             ("<int:pk>/protect/", self.protect),
             ("<int:pk>/download/", self.download),
             ("<int:pk>/restore/", self.restore),
+            ("<int:pk>/restore-part/", self.restore_part),
         )
         own = [
             path(route, self.admin_site.admin_view(view), name=f"backups_app_backup_{view.__name__}")
@@ -209,6 +211,11 @@ class BackupAdmin(WholeStoreAdmin):
         """Show what a restore would do, and do it when it is confirmed."""
         self._allowed(request)
         return restore_page(request, self, self._row(request, pk))
+
+    def restore_part(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show what the restore of a part would do, and do it when it is confirmed."""
+        self._allowed(request)
+        return part_page(request, self, self._row(request, pk))
 
     def _allowed(self, request: HttpRequest, *, posted: bool = False) -> None:
         if not self.has_work_permission(request) or (posted and request.method != "POST"):

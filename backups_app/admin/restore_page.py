@@ -51,7 +51,8 @@ def _newest_look(backup: Backup) -> Restore | None:
 def _newest_failure(backup: Backup, look: Restore | None) -> Restore | None:
     """Return the last try that failed after the look."""
     since = look.started_at if look else timezone.now() - LOOK_HOLDS
-    failed = Restore.objects.filter(backup_name=backup.name, status=Restore.Status.FAILED, started_at__gt=since)
+    tries = Restore.objects.filter(backup_name=backup.name, target=OWN_STORE, started_at__gt=since)
+    failed = tries.filter(status=Restore.Status.FAILED)
     return failed.newest_first().first()
 
 

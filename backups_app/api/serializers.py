@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from backups_app.models import Backup, ImportFinding, ImportOrigin, ImportRun, Restore
 from backups_app.models.backups import name_is_safe
-from config.shared.api.fields import BooleanValue, IntegerValue, TextValue
+from backups_app.services.backups.parts import OnConflict
+from config.shared.api.fields import BooleanValue, ChoiceValue, IntegerValue, TextValue
 from config.shared.api.serializers import LedgerSerializer, StrictInput
 from sessions_app.models import Job
 
@@ -77,11 +78,46 @@ class NewBackupSerializer(StrictInput):
     name = TextValue(required=False, validators=[name_is_safe], help_text="1 to 100 of a-z, 0-9, dot, dash, underscore")
 
 
+class RestoreIntoSerializer(StrictInput):
+    """Where a part of a backup comes: without a project into the one of the same slug."""
+
+    project = TextValue(required=False, max_length=63, help_text="The slug of a project that is there.")
+    session_id = TextValue(required=False, max_length=255, help_text="Another id for the one session of `only`.")
+
+
 class RestoreAskedSerializer(StrictInput):
-    """A restore that is asked for. A store that is not empty is left alone unless `replace` is true."""
+    """A restore that is asked for. A store that is not empty is left alone unless `replace` is true.
+
+    With `only` just that part comes back, into the living store, which keeps all else.
+    """
 
     dry_run = BooleanValue(default=False, help_text="Read and check everything, and write nothing.")
     replace = BooleanValue(default=False, help_text="What is in the store now is lost.")
+    only = serializers.ListField(
+        child=TextValue(max_length=300),
+        required=False,
+        allow_empty=False,
+        max_length=100,
+        help_text="`session:<id>`, `user:<id>`, `project:<slug>`, `configs`",
+    )
+    on_conflict = ChoiceValue(
+        choices=[(str(way), str(way)) for way in OnConflict],
+        required=False,
+        help_text="What becomes of a thing of the part whose id is taken: `skip` (default), `replace`, `new-id`.",
+    )
+    from_project = TextValue(required=False, max_length=63, help_text="The project of the backup that has the part.")
+    into = RestoreIntoSerializer(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the answers. What is for a part is refused without one, and `replace` with one."""
+        is_part = "only" in attrs
+        wrong = [name for name in ("on_conflict", "from_project", "into") if name in attrs and not is_part]
+        if is_part and attrs["replace"]:
+            wrong.append("replace")
+        if wrong:
+            text = "It is for the whole store: say on_conflict." if is_part else "It is for a part: say only."
+            raise serializers.ValidationError(dict.fromkeys(wrong, text))
+        return attrs
 
 
 class RestoreRunSerializer(LedgerSerializer):

@@ -112,6 +112,73 @@ def test_a_restore_shows_first_what_it_would_do(store, staff_admin):
     assert (done.replace, done.requested_by) == (True, "staff: staff_admin")
 
 
+def _asked(**fields):
+    return {"step": "look", "kind": "session", "name": "s-1", "on_conflict": "skip", **fields}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_is_looked_at_and_then_brought_back(store, staff_admin):
+    make_session(session_id="s-1", title="A parcel is late")
+    staff_admin.post(_at("make"), {"name": "mine"})
+    _run_all()
+    Session.objects.all().delete()
+    row = Backup.objects.get()
+    assert _at("restore_part", row) in _text(staff_admin, page(row, "change"))
+    assert "Everything else in the store stays as it is." in _text(staff_admin, _at("restore_part", row))
+    staff_admin.post(_at("restore_part", row), _asked())
+    assert "It is being looked at" in _text(staff_admin, _at("restore_part", row))
+    assert _run_all() == ["succeeded"]
+    answer = staff_admin.get(_at("restore_part", row))
+    look = answer.context["look"]
+    assert (look.status, look.report["outcomes"]["sessions_app.session"]) == ("dry_run", {"new": 1})
+    assert "Bring it back?" in answer.content.decode()
+    staff_admin.post(_at("restore_part", row), {"step": "restore", "look": look.pk + 1})
+    assert not Job.objects.open().exists()
+    staff_admin.post(_at("restore_part", row), {"step": "restore", "look": look.pk})
+    assert _run_all() == ["succeeded"]
+    assert Session.objects.get().title == "A parcel is late"
+    # The look is over with it.
+    assert staff_admin.get(_at("restore_part", row)).context.get("look") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_replaced_by_a_part_is_confirmed_by_the_name(store, staff_admin):
+    session = make_session(session_id="s-1", title="A parcel is late")
+    staff_admin.post(_at("make"), {"name": "mine"})
+    _run_all()
+    Session.objects.filter(pk=session.pk).update(title="changed")
+    row = Backup.objects.get()
+    staff_admin.post(_at("restore_part", row), _asked(on_conflict="replace"))
+    _run_all()
+    answer = staff_admin.get(_at("restore_part", row))
+    assert "2 rows that are there now are lost." in answer.content.decode()
+    look = {"step": "restore", "look": answer.context["look"].pk}
+    staff_admin.post(_at("restore_part", row), look)
+    assert not Job.objects.open().exists()
+    staff_admin.post(_at("restore_part", row), {**look, "name": "mine"})
+    assert _run_all() == ["succeeded"]
+    assert Session.objects.kept().get().title == "A parcel is late"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"name": "none"}, "The backup holds no session &#x27;none&#x27;."),
+        ({"name": ""}, "It is session:&lt;id&gt;"),
+        ({"kind": "user", "name": "ada", "session_id": "x"}, "It is for one session alone."),
+        ({"kind": "odd"}, "Select a valid choice."),
+    ],
+)
+def test_what_is_wrong_with_a_part_stands_at_its_field(store, staff_admin, fields, why):
+    make_session(session_id="s-1", user_id="ada")
+    staff_admin.post(_at("make"), {"name": "mine"})
+    _run_all()
+    answer = staff_admin.post(_at("restore_part", Backup.objects.get()), _asked(**fields))
+    assert why in answer.content.decode()
+    assert not Job.objects.open().exists()
+
+
 def test_a_look_that_failed_says_why(staff_admin):
     row = make_backup(name="mine")
     make_restore(backup_name="mine", status="failed", failure="a file is gone", started_at=_now(), finished_at=_now())
@@ -182,7 +249,7 @@ def test_one_before_whom_a_project_is_hidden_sees_and_does_nothing(project, othe
     assert row.name not in _text(client, LIST)
     assert client.get(page(row, "change")).status_code == 302
     assert {client.post(_at(verb)).status_code for verb in ("make", "scan")} == {403}
-    verbs = ("verify", "protect", "restore", "download")
+    verbs = ("verify", "protect", "restore", "restore_part", "download")
     assert {client.post(_at(verb, row)).status_code for verb in verbs} == {403}
     assert client.get(_at("download", row)).status_code == 403
     client.post(page(row, "delete"), {"post": "yes"})
@@ -195,6 +262,7 @@ def test_other_staff_do_not_even_come_in(analyst, auditor):
     for client in (analyst, auditor):
         assert client.get(LIST).status_code == 403
         assert client.get(_at("restore", row)).status_code == 403
+        assert client.get(_at("restore_part", row)).status_code == 403
     assert default_project()
 
 

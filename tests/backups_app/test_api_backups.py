@@ -15,9 +15,9 @@ from backups_app.services.backups.folders import archive_names
 from backups_app.services.backups.handing_out import backup_hand_out, backup_hand_out_size
 from backups_app.services.backups.runs import backup_begin
 from config.shared.callers import SYSTEM
-from sessions_app.models import AuditEntry, Job
+from sessions_app.models import AuditEntry, Job, Session
 from sessions_app.services.jobs import job_run
-from tests.factories import NOW, make_backup, make_restore
+from tests.factories import NOW, make_backup, make_message, make_restore, make_session
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/backups/"
@@ -116,10 +116,55 @@ def test_a_restore_is_a_job_and_so_is_a_look_at_it(owner):
     assert (answer.status_code, answer.json()["kind"]) == (202, "backup.restore")
     assert answer.json()["arguments"] == {"name": "mine", "dry_run": True, "replace": False}
     assert owner.post(f"{PATH}mine/restore/").status_code == 202
-    for bad in ({"dry_run": "yes"}, {"only": ["configs"]}, {"replace": None}, []):
+    for bad in ({"dry_run": "yes"}, {"only": "configs"}, {"replace": None}, []):
         assert owner.post(f"{PATH}mine/restore/", bad).status_code == 400
     assert owner.post(f"{PATH}nothing/restore/", {}).status_code == 404
     assert Job.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_is_asked_for_and_comes_back(store, owner, project):
+    make_message(session=make_session(session_id="s-1"), content="kept")
+    backup_create(name="mine", trigger="command", requested_by="", now=NOW)
+    Session.objects.all().delete()
+    body = {"only": ["session:s-1"], "on_conflict": "replace", "into": {"project": "default"}}
+    look = owner.post(f"{PATH}mine/restore/", {**body, "dry_run": True})
+    assert (look.status_code, look.json()["kind"]) == (202, "backup.restore_part")
+    assert look.json()["arguments"] == {"name": "mine", "dry_run": True, **body}
+    assert job_run(job_id=look.json()["id"]) == "succeeded"
+    assert not Session.objects.exists()
+    asked = owner.post(f"{PATH}mine/restore/", body)
+    assert job_run(job_id=asked.json()["id"]) == "succeeded"
+    assert owner.get("/api/sessions/s-1/messages/").json()["results"][0]["content"] == "kept"
+    done = owner.get(f"/api/restores/{owner.get(asked['Location']).json()['result']['restore']}/").json()
+    assert (done["target"], done["status"], done["report"]["part"]) == ("a part of this store", "completed", body)
+    assert done["report"]["tables"]["history_app.message"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"only": ["session:none"]}, "/only/0"),
+        ({"only": ["session:s-1", "user:none"]}, "/only/1"),
+        ({"only": ["project:none"]}, "/only/0"),
+        ({"only": ["message:7"]}, "/only/0"),
+        ({"only": [7]}, "/only/0"),
+        ({"only": []}, "/only"),
+        ({"only": ["configs"], "replace": True}, "/replace"),
+        ({"only": ["configs"], "on_conflict": "merge"}, "/on_conflict"),
+        ({"only": ["configs"], "into": {"project": "none"}}, "/into/project"),
+        ({"only": ["configs"], "into": {"place": "none"}}, "/into/place"),
+        ({"on_conflict": "skip"}, "/on_conflict"),
+        ({"into": {"project": "default"}}, "/into"),
+    ],
+)
+def test_what_cannot_come_back_is_named_at_once(store, owner, body, pointer):
+    make_session(session_id="s-1")
+    backup_create(name="mine", trigger="command", requested_by="", now=NOW)
+    answer = owner.post(f"{PATH}mine/restore/", body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+    assert not Job.objects.exists()
 
 
 def test_one_is_removed_unless_protected_or_at_work(owner, files):

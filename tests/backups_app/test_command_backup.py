@@ -196,3 +196,38 @@ def test_a_damaged_archive_is_not_restored(backup_dir):
     with pytest.raises(CommandError, match=str(path.relative_to(backup_dir / "mine"))):
         _backup("restore", "mine", "--replace", "--yes")
     assert Session.objects.get().title == "A parcel is late"
+
+
+def test_a_part_is_looked_at_and_brought_back():
+    factories.make_message(session=factories.make_session(session_id="s-1"), content="kept")
+    _backup("create", "mine")
+    Session.objects.all().delete()
+    said = _backup("restore", "mine", "--only", "session:s-1", "--dry-run")
+    assert "Nothing was written. Say --yes to do it." in said
+    assert re.search(r"^sessions_app.session +1 new$", said, re.MULTILINE)
+    assert not Session.objects.exists()
+    said = _backup("restore", "mine", "--only", "session:s-1", "--into-session", "s-2", "--yes")
+    assert "s-1 as s-2" in said
+    assert re.search(r"^\d+ rows came in, each table compared with the archive", said, re.MULTILINE)
+    assert Session.objects.get().session_id == "s-2"
+    told = _told("restore", "mine", "--only", "session:s-1", "--only", "configs", "--on-conflict", "replace", "--yes")
+    assert (told["status"], told["report"]["outcomes"]["sessions_app.session"]) == ("completed", {"new": 1})
+    assert told["report"]["outcomes"]["sessions_app.systemconfig"]["replaced"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--only", "session:none"], "/only/0: The backup holds no session 'none'"),
+        (["--only", "message:1"], "/only/0: It is session:<id>"),
+        (["--only", "configs", "--into-project", "none"], "/into/project: There is no project"),
+        (["--only", "configs", "--replace"], "are for the whole"),
+        (["--only", "configs", "--to", "sqlite:///x"], "are for the whole"),
+        (["--on-conflict", "skip"], "are for --only"),
+        (["--only", "configs", "--dry-run", "--yes"], "contradict"),
+    ],
+)
+def test_a_part_that_cannot_come_back_is_told_in_one_line(words, why):
+    _backup("create", "mine")
+    with pytest.raises(CommandError, match=re.escape(why)):
+        _backup("restore", "mine", *words)

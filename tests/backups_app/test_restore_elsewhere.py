@@ -15,7 +15,7 @@ from backups_app.services.backups.tables import ARCHIVED
 from history_app.models import Message
 from sessions_app.models import ConfigVersion, SystemConfig
 from tests import factories, private_servers
-from tests.backups_app.restores import at, content, create, restore
+from tests.backups_app.restores import archive_of_file, at, content, create, restore
 from tests.backups_app.stores import fill_store
 from tests.conftest import NOW
 from tests.scratch import scratch

@@ -25,6 +25,7 @@ from backups_app.api.serializers import (
 from backups_app.models import Backup, Restore
 from backups_app.models.backups import NAME_PATTERN, sees_whole_store
 from backups_app.services.backups import backup_delete, backup_hand_out, backup_hand_out_size
+from backups_app.services.backups.parts import choice_of, part_look
 from config.shared.api.routers import NUMBER
 from config.shared.api.viewsets import ADMINS, DestroyMixin, LedgerViewSet, ListMixin, RetrieveMixin
 from config.shared.errors import Conflict, Forbidden
@@ -89,12 +90,21 @@ class BackupViewSet(ListMixin, RetrieveMixin, DestroyMixin, WholeStoreViewSet):
         """Ask to make the store what the backup holds, or with `dry_run` only to look at what that would do.
 
         The job's result names the restore, whose report is at /api/restores/. All of the store comes back: also keys
-        and logins are those of the backup then.
+        and logins are those of the backup then. With `only` a part comes back: sessions, users with what is theirs,
+        settings and workflows, or projects; everything else stays as it is. 400 names what the backup does not hold;
+        of a backup with very many sessions the job says it.
         """
         backup = self.get_object()
         stated = RestoreAskedSerializer(data=request.data)
         stated.is_valid(raise_exception=True)
+        if "only" in stated.validated_data:
+            return self._asked_part(backup, **stated.validated_data)
         return self.asked("backup.restore", name=backup.name, **stated.validated_data)
+
+    def _asked_part(self, backup: Backup, *, dry_run: bool, replace: bool, **asked: Any) -> Response:
+        choice = choice_of(**asked)
+        part_look(backup=backup, choice=choice)
+        return self.asked("backup.restore_part", name=backup.name, dry_run=dry_run, **choice.told())
 
     @extend_schema(responses={(200, TAR): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get", "head"])

@@ -13,9 +13,10 @@ from django.utils import timezone
 from rich.filesize import decimal
 
 from backups_app.archive import ArchiveRefused
+from backups_app.management.parts import add_part_arguments, choice_stated, part_told
 from backups_app.management.progress import progress_shown
 from backups_app.management.restores import has_been, would_be
-from backups_app.models import Backup
+from backups_app.models import Backup, Restore
 from backups_app.selectors import backup_standing
 from backups_app.services.backups import (
     backup_create,
@@ -26,6 +27,7 @@ from backups_app.services.backups import (
     backups_scan,
 )
 from backups_app.services.backups.catalogue import Standing
+from backups_app.services.backups.parts import Choice, backup_restore_part
 from config.shared.callers import Caller
 from config.shared.errors import LedgerError
 
@@ -51,6 +53,7 @@ class Command(BaseCommand):
         restore.add_argument("name", help="the name of a backup, or the folder of an archive from elsewhere")
         restore.add_argument("--replace", action="store_true", help="what is in the store now is lost")
         restore.add_argument("--to", metavar="URL", default="", help="another database, as DATABASE_URL has it")
+        add_part_arguments(restore)
         prune = actions.add_parser("prune", help="remove old backups until MAX_BACKUPS are left")
         scan = actions.add_parser("scan", help="look through BACKUP_DIR, and list archives that are not known yet")
         delete = actions.add_parser("delete", help="remove a backup")
@@ -101,14 +104,30 @@ class Command(BaseCommand):
 
     def _restore(self, options: Options, now: datetime) -> None:
         source, dry_run = _source(options["name"]), not options["yes"]
+        if (choice := choice_stated(options)) is not None:
+            self._restore_part(options, choice, source, dry_run, now)
+            return
         asked = {"replace": options["replace"], "dry_run": dry_run, "target_url": options["to"]}
         with progress_shown("Looking" if dry_run else "Restoring", quiet=options["json"]) as check:
             restore = backup_restore(
                 source=source, **asked, requested_by=CALLER.name, caller=CALLER, now=now, check=check
             )
-        told = {"restore": restore.pk, "status": restore.status, "target": restore.target, "rows": restore.row_count,
-                "report": restore.report}  # fmt: skip
-        self._tell(options, told, would_be(restore) if dry_run else has_been(restore))
+        self._tell(options, _restore_told(restore), would_be(restore) if dry_run else has_been(restore))
+
+    def _restore_part(
+        self, options: Options, choice: Choice, source: Backup | Path, dry_run: bool, now: datetime
+    ) -> None:
+        with progress_shown("Looking" if dry_run else "Restoring", quiet=options["json"]) as check:
+            restore = backup_restore_part(
+                source=source,
+                choice=choice,
+                dry_run=dry_run,
+                requested_by=CALLER.name,
+                caller=CALLER,
+                now=now,
+                check=check,
+            )
+        self._tell(options, _restore_told(restore), part_told(restore))
 
     def _prune(self, options: Options, now: datetime) -> None:
         names = backups_prune(keep=settings.MAX_BACKUPS, now=now, caller=CALLER, dry_run=not options["yes"])
@@ -137,6 +156,11 @@ class Command(BaseCommand):
         shown = json.dumps(told) if options["json"] else text
         if shown:
             self.stdout.write(shown)
+
+
+def _restore_told(restore: Restore) -> dict[str, Any]:
+    names = {"restore": "pk", "status": "status", "target": "target", "rows": "row_count", "report": "report"}
+    return {name: getattr(restore, attribute) for name, attribute in names.items()}
 
 
 def _say_yes(options: Options, names: list[str]) -> str:

@@ -1,7 +1,7 @@
 """What is asked for when a part of an archive is to come back, and what becomes of that which is there already."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -56,8 +56,14 @@ class Choice:
     session_id: str = ""
 
     def told(self) -> dict[str, Any]:
-        """Return it as `choice_of` takes it."""
-        told = {**asdict(self), "only": [str(asked) for asked in self.only], "on_conflict": str(self.on_conflict)}
+        """Return it as `choice_of` takes it, in what JSON can hold."""
+        into = {"project": self.project, "session_id": self.session_id}
+        told = {
+            "only": [str(asked) for asked in self.only],
+            "on_conflict": str(self.on_conflict),
+            "from_project": self.from_project,
+            "into": {name: value for name, value in into.items() if value},
+        }
         return {name: value for name, value in told.items() if value}
 
 
