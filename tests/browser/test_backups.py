@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup, Restore
+from backups_app.services.backups import backup_create
 from backups_app.services.backups.runs import backup_begin, backup_fail
 from sessions_app.models import Job, Session, StaffUser
 from sessions_app.services.jobs import job_run
-from tests.factories import make_backup, make_session
+from tests.factories import make_backup, make_message, make_session
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SHOTS = os.environ.get("SCREENSHOTS")
@@ -95,3 +96,32 @@ def test_from_the_first_backup_to_a_restore(screen, shown, live_server):
     # Logins are those of the backup: none.
     screen.goto(live_server.url + listed)
     assert "/admin/login/" in screen.url
+
+
+def test_a_part_comes_back(screen, shown):
+    session = make_session(session_id="support-261103-142210-19be", user_id="ada", title="A parcel is late")
+    make_message(session=session)
+    now = timezone.now()
+    backup = backup_create(name="mine", trigger="command", requested_by="", now=now)
+    Session.objects.update(title="changed")
+    make_message(session=session)
+    page = reverse("admin:backups_app_backup_restore_part", args=[backup.pk])
+    shown("part-form", page, "Everything else in the store stays as it is.")
+    screen.get_by_label("Its id").fill("support-000000")
+    screen.get_by_role("button", name="Look what it would do").click()
+    screen.get_by_text("The backup holds no session").wait_for()
+    if SHOTS:
+        screen.screenshot(path=f"{SHOTS}/part-wrong.png", full_page=True)
+    screen.get_by_label("Its id").fill(session.session_id)
+    screen.get_by_label("Where an id is taken").select_option("replace")
+    screen.get_by_role("button", name="Look what it would do").click()
+    screen.get_by_text("It is being looked at").wait_for()
+    _run_all()
+    shown("part-look", page, "Replace what is there now?")
+    screen.get_by_label("Type mine to go on:").fill("mine")
+    screen.get_by_role("button", name="Replace it").click()
+    screen.get_by_text("The restore has been asked for.").wait_for()
+    _run_all()
+    assert Session.objects.kept().get().title == "A parcel is late"
+    done = Restore.objects.get(status="completed")
+    shown("part-done", reverse("admin:backups_app_restore_change", args=[done.pk]), "a part of this store")
