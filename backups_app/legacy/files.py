@@ -12,6 +12,8 @@ from typing import IO, NamedTuple, cast
 from msgspec import Struct
 
 CHUNK = 1024 * 1024
+# What a file is, is told by reading it whole up to this size: looking costs little memory, whatever lies there.
+READ_TO_LOOK = 4 * CHUNK
 PACKED_SUFFIXES = (".gz", ".tgz")
 _LF = ord("\n")
 
@@ -92,6 +94,12 @@ def open_plain(path: Path) -> Iterator[IO[bytes]]:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unreadable("not a regular file")
         yield file
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file, as many as tell what it is. Raises `Unreadable` as `open_plain` does."""
+    with open_plain(path) as file:
+        return file.read(CHUNK)
 
 
 def read_whole(path: Path, limit: int) -> bytes:

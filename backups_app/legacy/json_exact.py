@@ -1,6 +1,7 @@
 """Reads JSON exactly: big integers stay integers, and what no database can store is replaced and named."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from config.shared.text import Replaced, TooDeep, clean_json
 _DIGITS_ALIKE = bytes(0x30 if byte in b"0123456789" else 0x20 for byte in range(256))
 _MANY_DIGITS = b"0" * 19
 _PIECE = 1024 * 1024
+# A value can take a hundred times the bytes that it is written with: without a bound a few megabytes fill the memory.
+MOST_VALUES = 2_500_000
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 TEXT_REPLACED = "text_replaced"
 NOT_FINITE = "number_not_finite"
@@ -43,7 +47,12 @@ class Parsed(Struct, frozen=True):
 
 
 def parse_json(data: bytes, depth: int) -> Parsed:
-    """Read `data` as JSON, nested at most `depth` deep. Raises `BadJSON` when not even one value can be read."""
+    """Read `data` as JSON, nested at most `depth` deep, with at most MOST_VALUES values.
+
+    Raises `BadJSON` when not even one value can be read.
+    """
+    if len(data) > MOST_VALUES and _signs_in(data) > MOST_VALUES and _signs_in(_TEXT.sub(b"", data)) > MOST_VALUES:
+        raise BadJSON("too_many_values", f"more than {MOST_VALUES:,} values")
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -53,6 +62,11 @@ def parse_json(data: bytes, depth: int) -> Parsed:
     if data.count(b"[") + data.count(b"{") > depth and _deeper_than(value, depth):
         raise BadJSON("nested_too_deep", f"nested more than {depth} deep")
     return Parsed([value])
+
+
+def _signs_in(data: bytes) -> int:
+    """How many values there are at most: each but the first stands behind one of these signs."""
+    return data.count(b",") + data.count(b"{") + data.count(b"[")
 
 
 def _has_many_digits(data: bytes) -> bool:

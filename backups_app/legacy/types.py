@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 RAW_LIMIT = 64 * 1024
+# The code of the finding that a server could not be read, or not to its end.
+NO_SERVER = "server"
 
 
 class Level(StrEnum):

@@ -50,6 +50,15 @@ def test_a_machine_gets_json(project, store):
     assert told["duration_seconds"] >= 0
 
 
+@pytest.mark.parametrize("url", ["redis://:geheim@127.0.0.1:1/0", "mysql://u:geheim@127.0.0.1:1/x"])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_server_that_cannot_be_read_is_a_failure(project, url, more):
+    with pytest.raises(CommandError, match="cannot be read") as failed:
+        run(url, *more)
+    assert "geheim" not in str(failed.value)
+    assert list(ImportRun.objects.values_list("status", flat=True)) == ([] if more else ["failed"])
+
+
 def test_a_dry_run_says_so(project, store):
     assert "dry run" in run(store, "--dry-run")
     assert not Message.objects.exists()

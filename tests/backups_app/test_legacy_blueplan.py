@@ -127,7 +127,7 @@ def test_an_rdb_file_and_the_server_itself_give_the_same(tmp_path, files):
             after = client.dbsize(), client.lastsave(), client.info("persistence")["rdb_changes_since_last_save"]
             assert after == before
         wrong = Read(URL(server.url.replace("redis://", "redis://:wrong-word@")))
-    assert [f.code for f in wrong.findings] == ["unreadable"]
+    assert [f.code for f in wrong.findings] == ["server"]
     shutil.copy(tmp_path / "dump.rdb", tmp_path / "copy.rdb")
     dumped = Read(tmp_path / "copy.rdb")
     for found in (living, dumped):
@@ -152,7 +152,7 @@ def test_a_value_beyond_the_bound_is_told_and_not_fetched(tmp_path):
 
 def test_a_server_that_does_not_answer_is_told():
     found = Read(URL("redis://:secret-word@127.0.0.1:9/0"))
-    assert (found.items, found.told()) == ([], ["unreadable"])
+    assert (found.items, found.told()) == ([], ["server"])
     assert "secret-word" not in repr(found.findings)
 
 

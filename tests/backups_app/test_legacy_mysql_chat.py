@@ -1,5 +1,6 @@
 """A dump of the chat tables is parsed and never run; its texts come back byte for byte, and its faults are told."""
 
+import gzip
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -27,8 +28,10 @@ def dump(*messages, sessions=(S1,), head=HEAD, end=END):
 class Read:
     """Everything that a folder with one dump yields, and what it reports."""
 
-    def __init__(self, root, text, zone=UTC, **limits):
-        (root / "chat.sql").write_bytes(text.encode() if isinstance(text, str) else text)
+    def __init__(self, root, text=None, zone=UTC, **limits):
+        root.mkdir(exist_ok=True)
+        if text is not None:
+            (root / "chat.sql").write_bytes(text.encode() if isinstance(text, str) else text)
         self.findings = []
         reading = Reading(self.findings.append, zone, Limits(**limits))
         self.items = list(FORMATS["mysql_chat"].open(root, reading).items())
@@ -98,6 +101,8 @@ def test_every_style_of_dump_gives_the_same_rows(tmp_path):
         " `role` text, `timestamp` timestamp, PRIMARY KEY (`id`));\n" + dump(end=END).partition(MESSAGES)[0] + MESSAGES
         + f"{values.format(1)},{values.format(2)};\n" + END,
         dump(row(1), row(2)).replace("INSERT INTO", "insert ignore into").replace("VALUES", "values"),
+        'CREATE TABLE "chat_messages" ("id" text, "session_id" text, "role" text, "content" text, "timestamp" text);\n'
+        + dump(row(1), row(2)).replace("`", '"'),
     ]  # fmt: skip
     for style in styles:
         found = Read(tmp_path, style)
@@ -105,6 +110,25 @@ def test_every_style_of_dump_gives_the_same_rows(tmp_path):
             (m.record_id, m.timestamp, m.fields) for m in plain.messages
         ]
         assert found.sessions.keys() == plain.sessions.keys()
+
+
+def test_a_packed_dump_is_read_as_it_is_unpacked(tmp_path):
+    plain = Read(tmp_path / "plain", dump(row(1), row(2)))
+    packed = tmp_path / "packed/chat.sql.gz"
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(dump(row(1), row(2)).encode()))
+    found = Read(packed.parent)
+    assert (detect(packed), detect(packed.parent), found.contents()) == ("mysql_chat", "mysql_chat", plain.contents())
+    packed.write_bytes(packed.read_bytes()[:-12])
+    assert ("unreadable", None) in Read(packed.parent).told(Level.REJECTED)
+
+
+@pytest.mark.parametrize("head", ['<?xml version="1.0"?>\n', ""])
+def test_a_dump_in_xml_is_refused_with_what_would_help(tmp_path, head):
+    found = Read(tmp_path, f'{head}<mysqldump><table_data name="chat_messages"/></mysqldump>')
+    (finding,) = [finding for finding in found.findings if finding.level == Level.REJECTED]
+    assert (found.items, finding.code) == ([], "unreadable")
+    assert "without --xml" in finding.detail
 
 
 def test_messages_come_by_time_and_then_as_they_stand(tmp_path):

@@ -178,7 +178,7 @@ def test_no_password_is_ever_shown(living, store):
     wrong = location_of(f"mariadb://reader:wrong-word@{place}")
     found, refused = Read(right), Read(wrong)
     assert [session.session_id for session in found.sessions] == ["s1"]
-    assert refused.told() == [("rejected", "unreadable")]
+    assert refused.told() == [("rejected", "server")]
     told = repr((found.items, refused.findings, right, wrong, str(right)))
     assert not any(word in told for word in (WORD, "geheim", "wrong-word"))
     assert (detect(right), detect(wrong), right.shown) == ("mysql_chat", "mysql_chat", f"mysql://{place}")
@@ -199,7 +199,7 @@ def test_a_url_is_shown_without_whoever_stands_in_it(text, shown):
                                   "mysql://[::1/x"])  # fmt: skip
 def test_where_no_server_answers_that_is_the_one_finding(text):
     found = Read(URL(text), connect_seconds=2)
-    assert (found.items, found.told()) == ([], [("rejected", "unreadable")])
+    assert (found.items, found.told()) == ([], [("rejected", "server")])
 
 
 class Thief(socketserver.StreamRequestHandler):
@@ -233,6 +233,6 @@ def test_a_server_that_asks_for_a_file_of_ours_gets_none():
         found = Read(URL(f"mysql://root@127.0.0.1:{server.server_address[1]}/x"), query_seconds=0.1)
         server.shutdown()
         thread.join()
-    assert (found.items, found.told()) == ([], [("rejected", "unreadable")])
+    assert (found.items, found.told()) == ([], [("rejected", "server")])
     # It was asked, and answered with its goodbye (COM_QUIT).
     assert server.sent == [b"\x01"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups_app.legacy.files import Unreadable
+from backups_app.legacy.files import READ_TO_LOOK, Unreadable
 from backups_app.legacy.formats import FORMATS, detect
 from backups_app.legacy.plain_chats.elements import Elements
 from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, Limits, Reading
@@ -194,6 +194,26 @@ def test_a_list_is_cut_as_json_has_it_wherever_its_pieces_end(values, at_once, i
     assert [json.loads(element.data) for element in Elements(Drops(text), 10_000)] == values
     with suppress(Unreadable):
         assert list(Elements(Drops(text[:-1]), 10_000)) is None, "a list without an end is no list"
+
+
+@pytest.mark.timeout(60)
+def test_looking_at_a_large_file_takes_little_memory(tmp_path):
+    write(tmp_path / "zeros/a.jsonl", bytes(8 * READ_TO_LOOK))
+    write(tmp_path / "lists/a.json", b'{"messages": [' + b"{}," * READ_TO_LOOK + b"{}]}")
+    chat = write(tmp_path / "chat/a.json", {"id": "t", "messages": [{"role": "user", "content": "x" * READ_TO_LOOK}]})
+    tracemalloc.start()
+    found = [detect(tmp_path / "zeros"), detect(tmp_path / "lists"), detect(chat)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == [None, None, "plain_chats"]
+    assert peak < 4 * READ_TO_LOOK
+
+
+def test_lines_that_name_their_session_are_chats_and_records_of_a_history_are_none(tmp_path):
+    named = write(tmp_path / "a.jsonl", lines({"session_id": "s1", "messages": CHAT}))
+    record = {"record_type": "llm_request", "session_id": "s1", "messages": CHAT}
+    assert (detect(named), detect(write(tmp_path / "b.jsonl", lines(record)))) == ("plain_chats", None)
+    assert Read(named).sessions.keys() == {"s1"}
 
 
 @with_real_stores

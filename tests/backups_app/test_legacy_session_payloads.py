@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from backups_app.legacy.files import READ_TO_LOOK
 from backups_app.legacy.formats import FORMATS, detect
 from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, Level, Reading
 
@@ -110,6 +111,24 @@ def test_older_kinds_are_sessions_too(tmp_path):
     assert (tool.fields["tool_output"], tool.session_id) == (1, "with-state")
     assert found.sessions["named-by-file"].created_at.year == 1970
     assert ("no_time", "named-by-file.json") in found.told(Level.REPAIRED)
+
+
+@pytest.mark.parametrize("content", [
+    {"metadata": payload("s1")["metadata"], "state": STATE, "workflow_config": {}},
+    {"session_id": "s1", "user_id": "u", "created": 1764308342.0, "messages": []},
+    [{"session_id": "s1", "messages": []}],
+])  # fmt: skip
+def test_a_folder_of_nothing_but_older_kinds_is_recognised(tmp_path, content):
+    found = Read(tmp_path, {"a/one.json": content})
+    assert (detect(tmp_path), detect(tmp_path / "a/one.json")) == ("session_payloads", "session_payloads")
+    assert found.sessions.keys() == {"s1"}
+
+
+def test_a_large_document_is_recognised_by_its_beginning(tmp_path):
+    large = {"s1": payload("s1", settings={"note": "x" * READ_TO_LOOK})}
+    Read(tmp_path / "store", {"batch.json": large})
+    Read(tmp_path / "other", {"batch.json": {"metadata": "x" * READ_TO_LOOK}})
+    assert (detect(tmp_path / "store"), detect(tmp_path / "other")) == ("session_payloads", None)
 
 
 def test_the_id_that_a_session_was_saved_under_wins_and_the_others_are_told(tmp_path):

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from backups_app.legacy import json_exact
 from backups_app.legacy.json_exact import NOT_FINITE, SEVERAL_OBJECTS, TEXT_REPLACED, BadJSON, parse_json
 from backups_app.legacy.numbers import cost_read, exact_number, number_read, seconds_read, tokens_read
 from backups_app.legacy.times import time_read
@@ -127,6 +128,15 @@ def test_text_that_cannot_be_read_says_why(text, code):
     with pytest.raises(BadJSON) as raised:
         parse_json(text, 40)
     assert raised.value.code == code
+
+
+def test_so_many_values_that_they_would_fill_the_memory_are_not_read(monkeypatch):
+    monkeypatch.setattr(json_exact, "MOST_VALUES", 100)
+    text = b'{"a": "' + b"[,{" * 100 + rb"\"" + b'"}'
+    assert parse_json(text, 40).values
+    with pytest.raises(BadJSON) as raised:
+        parse_json(b"[" + b"{}," * 60 + b"1]", 40)
+    assert raised.value.code == "too_many_values"
 
 
 def test_nesting_up_to_the_bound_is_read():

@@ -10,7 +10,7 @@ from backups_app.legacy.blueplan.dumps import STRING, TABLE, typed_entry
 from backups_app.legacy.blueplan.entries import Entry, category_of
 from backups_app.legacy.files import Unreadable
 from backups_app.legacy.locations import URL
-from backups_app.legacy.types import Finding, Level, Place, Reading
+from backups_app.legacy.types import NO_SERVER, Finding, Level, Place, Reading
 
 KEYS_AT_ONCE = 200
 SECONDS_TO_ANSWER = 30.0
@@ -40,7 +40,7 @@ class RedisSource:
             )
             self.count = int(self._server.dbsize())  # type: ignore[arg-type]
         except (RedisError, ValueError, OSError) as error:
-            raise Unreadable(f"no Redis answers at {url.shown}: {url.without_secrets(str(error))}") from error
+            raise Unreadable(f"{url.shown} cannot be read: {url.without_secrets(str(error))}") from error
         self._url = url
 
     def entries(self) -> Iterator[Entry | str]:
@@ -58,7 +58,7 @@ class RedisSource:
                     return
         except (RedisError, OSError) as error:
             detail = f"Redis stopped answering: {self._url.without_secrets(str(error))}"
-            self._reading.report(Finding(Level.REJECTED, "unreadable", self._place, detail, "file"))
+            self._reading.report(Finding(Level.REJECTED, NO_SERVER, self._place, detail, "file"))
 
     def close(self) -> None:
         """Leave the server."""

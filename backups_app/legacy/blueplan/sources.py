@@ -8,7 +8,16 @@ from pathlib import Path, PurePosixPath
 from backups_app.legacy.blueplan.dumps import line_entries, looks_like_rdb, rdb_entries
 from backups_app.legacy.blueplan.entries import KINDS, BadValue, Entry, value_of
 from backups_app.legacy.blueplan.old_backups import PACKED_ENDING, backup_entries, is_backup
-from backups_app.legacy.files import FoundFile, Line, Unreadable, files_at, lines_of, read_whole
+from backups_app.legacy.files import (
+    READ_TO_LOOK,
+    FoundFile,
+    Line,
+    Unreadable,
+    beginning,
+    files_at,
+    lines_of,
+    read_whole,
+)
 from backups_app.legacy.types import Finding, Level, Limits, Place, Reading
 
 ENDING = ".json"
@@ -38,10 +47,15 @@ def _is_dump(file: FoundFile) -> bool:
     limits = Limits()
     with suppress(Unreadable, BadValue):
         if file.name.endswith(LINE_ENDINGS):
-            lines = lines_of(file.path, line_bytes=limits.line_bytes, unpack_ratio=limits.unpack_ratio)
-            told, _repairs = value_of(next(lines, Line(1, b"")).data, limits.depth)
+            lines = lines_of(file.path, line_bytes=READ_TO_LOOK, unpack_ratio=limits.unpack_ratio)
+            first = next(lines, Line(1, b""))
+            if first.too_long:
+                return first.data.startswith(b'{"key"')
+            told, _repairs = value_of(first.data, limits.depth)
             return type(told) is dict and told.keys() >= {"key", "value"}
         if file.name.endswith(ENDING):
+            if file.size > READ_TO_LOOK and b'"backup_name"' not in beginning(file.path):
+                return False
             return is_backup(value_of(read_whole(file.path, limits.document_bytes), limits.depth)[0])
     return False
 

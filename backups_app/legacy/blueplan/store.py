@@ -16,7 +16,7 @@ from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_a
 from backups_app.legacy.locations import URL, Location
 from backups_app.legacy.session_payloads.sessions import sealed
 from backups_app.legacy.times import EPOCH
-from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
+from backups_app.legacy.types import NO_SERVER, Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
 
 _NAMED_FOREIGN_KEYS = 100
 CHUNK_RECORDS = 1000
@@ -77,7 +77,7 @@ class BluePlan:
         try:
             source = RedisSource(url, self.reading)
         except Unreadable as error:
-            self.reading.report(Finding(Level.REJECTED, "unreadable", Place(url.shown), str(error), "file"))
+            self.reading.report(Finding(Level.REJECTED, NO_SERVER, Place(url.shown), str(error), "file"))
             return
         # The unit of progress is a key here.
         self.bytes = source.count

@@ -15,7 +15,7 @@ from pymysql.cursors import SSCursor
 from backups_app.legacy.files import Unreadable
 from backups_app.legacy.locations import URL
 from backups_app.legacy.mysql_chat.statements import KINDS, SCHEMA, Row, Value, no_zone
-from backups_app.legacy.types import Finding, Level, Place, Reading
+from backups_app.legacy.types import NO_SERVER, Finding, Level, Place, Reading
 
 ROWS_AT_ONCE = 500
 DEFAULT_PORT = 3306
@@ -52,7 +52,7 @@ class Server:
         try:
             self._connection = pymysql.connect(**_arguments(url, reading))
         except _FAULTS as error:
-            raise Unreadable(f"no MySQL answers at {url.shown}: {self._words(error)}") from error
+            raise Unreadable(f"{url.shown} cannot be read: {self._words(error)}") from error
         try:
             self._take_snapshot()
             self._tables = [table for name in SCHEMA if (table := self._table(name))]
@@ -74,7 +74,7 @@ class Server:
                 yield from self._rows_of(table)
         except _FAULTS as error:
             detail = f"the server stopped answering: {self._words(error)}"
-            self._tell(Level.REJECTED, "unreadable", detail)
+            self._tell(Level.REJECTED, NO_SERVER, detail)
 
     def row(self, table: str, values: dict[str, Value]) -> Row:
         """A row of these values. TIMESTAMP comes in UTC; DATETIME is in the zone that was stated for the reading."""

@@ -160,7 +160,7 @@ class Dump:
                 return
             if token.data == b"(":
                 columns = self._names()
-            elif token.kind == "name" or (token.kind == "word" and token.word not in _BEFORE_NAME):
+            elif _name(token) and token.word not in _BEFORE_NAME:
                 table = _name(token)
         if table in SCHEMA:
             yield from self._rows(table, tuple(columns) or self._columns[table])
@@ -262,9 +262,13 @@ _BEFORE_NAME = frozenset({"INTO", "IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRI
 
 
 def _name(token: Token) -> str:
-    """The name that a token is, of a table or a column; empty for any other token."""
-    if token.kind == "name":
-        return token.data[1:-1].replace(b"``", b"`").decode("utf-8", "replace")
+    """The name that a token is, of a table or a column; empty for any other token.
+
+    A dump made with `--compatible=ansi` has its names in double quotes, in which other dumps have texts.
+    """
+    if token.kind == "name" or token.data[:1] == b'"':
+        quote = token.data[:1]
+        return token.data[1:-1].replace(quote * 2, quote).decode("utf-8", "replace")
     return token.data.decode("utf-8", "replace") if token.kind == "word" else ""
 
 

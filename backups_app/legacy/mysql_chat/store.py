@@ -10,7 +10,7 @@ from typing import cast
 
 import msgspec
 
-from backups_app.legacy.files import FoundFile, Unreadable, files_at, open_plain
+from backups_app.legacy.files import FoundFile, Unreadable, files_at, open_unpacked
 from backups_app.legacy.listing import files_listed
 from backups_app.legacy.locations import URL, Location
 from backups_app.legacy.mysql_chat.rows import BadRow, message_of, session_of
@@ -18,9 +18,19 @@ from backups_app.legacy.mysql_chat.server import Server
 from backups_app.legacy.mysql_chat.statements import SCHEMA, Dump, Row, Value
 from backups_app.legacy.session_payloads.sessions import sealed
 from backups_app.legacy.times import EPOCH, stamp_of, stamped
-from backups_app.legacy.types import Finding, LegacyItem, LegacyRecord, LegacySession, Level, Place, Reading
+from backups_app.legacy.types import (
+    NO_SERVER,
+    Finding,
+    LegacyItem,
+    LegacyRecord,
+    LegacySession,
+    Level,
+    Limits,
+    Place,
+    Reading,
+)
 
-ENDING = ".sql"
+ENDINGS = (".sql", ".sql.gz")
 SCHEMES = ("mysql", "mariadb")
 LOOKED_AT = 20
 LOOKED_INTO = 1024 * 1024
@@ -44,14 +54,14 @@ def looks_like_mysql_chat(root: Path) -> bool:
 
 
 def _speaks_of_chat(file: FoundFile) -> bool:
-    with suppress(Unreadable), open_plain(file.path) as opened:
+    with suppress(Unreadable), open_unpacked(file.path, Limits().unpack_ratio) as opened:
         begun = opened.read(LOOKED_INTO)
         return any(table.encode() in begun for table in SCHEMA)
     return False
 
 
 def _is_dump(file: FoundFile) -> bool:
-    return file.name.endswith(ENDING)
+    return file.name.endswith(ENDINGS)
 
 
 class MySQLChat:
@@ -83,7 +93,7 @@ class MySQLChat:
         try:
             server = Server(url, self.reading)
         except Unreadable as error:
-            self.reading.report(Finding(Level.REJECTED, "unreadable", Place(url.shown), str(error), "file"))
+            self.reading.report(Finding(Level.REJECTED, NO_SERVER, Place(url.shown), str(error), "file"))
             return
         with closing(server):
             # The unit of progress is a row here.
@@ -103,11 +113,11 @@ class MySQLChat:
         """The sessions of a dump; its messages go to the spool."""
         before = self.bytes_read
         try:
-            with open_plain(file.path) as opened:
+            with open_unpacked(file.path, self.reading.limits.unpack_ratio) as opened:
                 dump = Dump(opened, file.name, self.reading)
                 for row in dump.rows():
                     yield from self._row(row, file.name, spool)
-                    self.bytes_read = before + dump.tokens.bytes_read
+                    self.bytes_read = before + min(dump.tokens.bytes_read, file.size)
                 self._note_zone(dump, file)
         except Unreadable as error:
             self.reading.report(Finding(Level.REJECTED, "unreadable", Place(file.name), str(error), "file"))

@@ -28,6 +28,7 @@ _ESCAPED = {b"0": b"\x00", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b
 # Outside of patterns these two keep their backslash.
 _KEPT = frozenset({b"%", b"_"})
 _PASSED_OVER = frozenset({"blank", "remark"})
+_XML = re.compile(rb"\s*<(\?xml|mysqldump)\b")
 
 
 class Token(Struct, frozen=True, gc=False):
@@ -51,7 +52,7 @@ class Tokens:
     """The tokens of one open file. Blanks and remarks are passed over; one token at a time is in memory."""
 
     def __init__(self, file: IO[bytes], most_bytes: int) -> None:
-        """`most_bytes` bounds one token."""
+        """`most_bytes` bounds one token. Raises `Unreadable` where the dump is not one of statements."""
         self._file = file
         self._most = most_bytes
         self._buffer = file.read(CHUNK).removeprefix(b"\xef\xbb\xbf")
@@ -59,6 +60,8 @@ class Tokens:
         self._ended = False
         self.line = 1
         self.bytes_read = len(self._buffer)
+        if _XML.match(self._buffer):
+            raise Unreadable("a dump in XML, which is not read; make it again without --xml")
 
     def __iter__(self) -> Iterator[Token]:
         """The tokens up to the end. Raises `CutDump` where the end comes too early."""

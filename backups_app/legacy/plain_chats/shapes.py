@@ -17,8 +17,9 @@ SPEAKERS = {
 }  # fmt: skip
 TIMES = ("timestamp", "created_at", "create_time", "created", "date")
 CALL = "function_call"
-# By this a message of a key-value store is known, which comes with the rest of that store.
+# By these a message of a key-value store and a record of a history store are known, which come with the rest of it.
 _FOREIGN = "message_id"
+_RECORD = "record_type"
 
 Message = dict[str, Any]
 
@@ -49,7 +50,7 @@ def is_certain(value: Any) -> bool:
     if is_message(value):
         return _FOREIGN not in value
     found = chat_in(value)
-    return found is not None and "session_id" not in found[1] and is_certain(next(filter(is_message, found[0])))
+    return found is not None and _RECORD not in found[1] and is_certain(next(filter(is_message, found[0])))
 
 
 def arranged(message: Any, reading: Reading) -> Any:

@@ -1,13 +1,24 @@
 """Reads the chats of a file or a folder: JSON lists of any length, JSON documents, and JSON Lines, also packed."""
 
+import re
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from backups_app.legacy.files import FoundFile, Line, Unreadable, files_at, lines_of, open_unpacked
+from backups_app.legacy.files import (
+    READ_TO_LOOK,
+    FoundFile,
+    Line,
+    Unreadable,
+    beginning,
+    files_at,
+    lines_of,
+    open_unpacked,
+)
 from backups_app.legacy.history_store.encodings import as_utf8
 from backups_app.legacy.json_exact import EXPLAINED, BadJSON, Parsed, parse_json
 from backups_app.legacy.listing import files_listed
@@ -24,6 +35,8 @@ _LOOKED_INTO = 4096
 CHUNK_SESSIONS = 200
 CHUNK_BYTES = 8_000_000
 ENTRY = "chat"
+# How a document begins that is one object with a chat in it, if it says nothing of more depth before its messages.
+_ONE_CHAT = re.compile(rb'\s*\{[^{}\[\]]*"(?:messages|conversations?)"\s*:\s*\[\s*\{\s*"(?:role|from)"\s*:')
 
 
 def looks_like_plain_chats(root: Path) -> bool:
@@ -34,8 +47,11 @@ def looks_like_plain_chats(root: Path) -> bool:
 
 
 def _begins_with_chat(file: FoundFile) -> bool:
-    quiet = Reading(report=_said_later, limits=Limits())
+    quiet = Reading(report=_said_later, limits=Limits(line_bytes=READ_TO_LOOK, document_bytes=READ_TO_LOOK))
     first = next((value for value in values_in(file, quiet)), None)
+    if first is None and file.size > READ_TO_LOOK and file.name.endswith(DOCUMENTS[0]):
+        with suppress(Unreadable):
+            return _ONE_CHAT.match(beginning(file.path)) is not None
     return first is not None and is_certain(first.value)
 
 

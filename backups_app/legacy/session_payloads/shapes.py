@@ -11,6 +11,8 @@ SESSION_TYPE = "session"
 BATCH = "batch"
 _PARTS = frozenset({"workflow_state", "thread_configs", "settings", "state", "workflow_config"})
 _WRAPPER = frozenset({"id", "type", "data"})
+# All that the free form of the older interface says.
+_FREE = frozenset({"session_id", "user_id", "created", "messages"})
 Report = Callable[[Finding], None]
 
 
@@ -52,7 +54,11 @@ def is_certain(value: Any) -> bool:
         return False
     if value.keys() >= _WRAPPER:
         return bool(value["type"] == SESSION_TYPE and type(value["data"]) is dict)
-    return type(value.get("metadata")) is dict and not value.keys().isdisjoint({"workflow_state", "thread_configs"})
+    if type(value.get("metadata")) is dict:
+        is_older = type(value["metadata"].get("session_id")) is str and "state" in value
+        return is_older or not value.keys().isdisjoint({"workflow_state", "thread_configs"})
+    is_free = type(value.get("session_id")) is str and type(value.get("messages")) is list
+    return is_free and value.keys() <= _FREE
 
 
 def _is_document(value: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from backups_app.legacy.files import FoundFile, Unreadable, files_at, read_whole
+from backups_app.legacy.files import READ_TO_LOOK, FoundFile, Unreadable, beginning, files_at, read_whole
 from backups_app.legacy.history_store.encodings import as_utf8
 from backups_app.legacy.history_store.sessions import BadSession
 from backups_app.legacy.json_exact import EXPLAINED, BadJSON, parse_json
@@ -30,6 +30,8 @@ from backups_app.legacy.types import (
 
 ENDING = ".json"
 LOOKED_AT = 50
+# By these a large document is recognised, of which the beginning alone is looked at.
+_NAMES = (b'"workflow_state"', b'"thread_configs"')
 CHUNK_SESSIONS = 200
 CHUNK_BYTES = 8_000_000
 
@@ -41,9 +43,11 @@ def looks_like_session_payloads(root: Path) -> bool:
 
 
 def _is_certain_file(file: FoundFile) -> bool:
-    limits = Limits()
     try:
-        (value,) = parse_json(read_whole(file.path, limits.document_bytes), limits.depth).values[:1]
+        if file.size > READ_TO_LOOK:
+            begun = beginning(file.path)
+            return b'"metadata"' in begun and any(name in begun for name in _NAMES)
+        (value,) = parse_json(read_whole(file.path, READ_TO_LOOK), Limits().depth).values[:1]
     except (Unreadable, BadJSON):
         return False
     members: Iterable[object] = value.values() if type(value) is dict else value if type(value) is list else ()

@@ -75,7 +75,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print a machine-readable result")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import, print the reconciliation, and fail unless it balances."""
+        """Import, print the reconciliation, and fail unless it balances and the source could be read to its end."""
         project = Project.objects.filter(slug=options["project"]).first()
         if project is None:
             raise CommandError(f"There is no project {options['project']!r}.")
@@ -106,8 +106,8 @@ class Command(BaseCommand):
         else:
             for line in report_lines(report, dry_run=options["dry_run"]):
                 self.stdout.write(line)
-        if report.status != "completed":
-            raise CommandError("The import does not balance: see the counts.")
+        if report.fault:
+            raise CommandError(report.fault)
 
     def _imported(self, given: dict[str, Any], options: dict[str, Any]) -> ImportReport:
         path = None if options["path"] is None else _location(options["path"])

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Any
 
-from backups_app.legacy.types import Finding, LegacyRecord
+from backups_app.legacy.types import NO_SERVER, Finding, LegacyRecord
 from backups_app.services.legacy_import.layers import LayeredSet
 from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
 
@@ -109,6 +109,13 @@ class ImportReport:
     def balances(self) -> bool:
         """Whether every kind balances."""
         return all(counts.balances for counts in self.kinds.values())
+
+    @property
+    def fault(self) -> str:
+        """Why the run has failed although it came to its end; empty where it has not."""
+        if not self.balances:
+            return "What was read and what became of it do not balance."
+        return next((finding.detail for finding in self.findings if finding.code == NO_SERVER), "")
 
     @property
     def zoneless(self) -> int:

@@ -190,10 +190,8 @@ class _Import:
             if not connection.needs_rollback:
                 self._end(ImportRun.Status.FAILED, f"{type(error).__name__}: {error}")
             raise
-        if self._context.report.balances:
-            self._end(ImportRun.Status.COMPLETED)
-        else:
-            self._end(ImportRun.Status.FAILED, "What was read and what became of it do not balance.")
+        fault = self._context.report.fault
+        self._end(ImportRun.Status.FAILED if fault else ImportRun.Status.COMPLETED, fault)
         return self._context.report
 
     def _alive(self) -> AbstractContextManager[None]:
