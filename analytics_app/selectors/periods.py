@@ -7,6 +7,7 @@ from itertools import pairwise
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Span = tuple[datetime, datetime]
+_MIDNIGHT = time()
 
 
 def day_start(day: date, zone: tzinfo) -> datetime:
@@ -73,6 +74,10 @@ def _settle(found: Coverage, start: datetime, end: datetime, changed: set[dateti
 
 def _cut(start: datetime, end: datetime, length: timedelta) -> Iterator[Span]:
     """Yield the parts of a span that lie within one day or hour (UTC) each."""
+    if end - start == length == DAY and start.time() == _MIDNIGHT:
+        # By far the most periods are days of UTC.
+        yield start, end
+        return
     while start < end:
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
         edge = min(midnight + ((start - midnight) // length + 1) * length, end)

@@ -4,18 +4,17 @@ A figure is what the roll-ups say of all uses up to their watermark, plus the fa
 was changed afterwards, and hours that a period cuts in two, are read from the facts.
 """
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Max, Min, Q, QuerySet, Value, When
+from django.db.models import Case, Q, Value, When
 
 from analytics_app.models.rollups import Grain, UsageSums
-from analytics_app.selectors.buckets import bucket
-from analytics_app.selectors.periods import Coverage, Span, coverage
-from analytics_app.selectors.rollup_rows import RollupMoment, rolled_days, rollup_moment
-from analytics_app.selectors.usage_groups import NONE, SUMS, fact_sums, rollup_sums
+from analytics_app.selectors.periods import Coverage, coverage
+from analytics_app.selectors.placing import Placed, groups_of, place_within, placed
+from analytics_app.selectors.rollup_rows import Group, RollupMoment, Wanted, rolled_days, rollup_moment, tail_ends
+from analytics_app.selectors.usage_groups import SUMS, fact_sums, rollup_sums
 from config.shared.errors import Unavailable
 from config.shared.fields import EXACT
 from history_app.models import TokenUsage
@@ -41,58 +40,36 @@ def usage_of_periods(
     is no key. `projects` None means all. A fixed number of queries, unless the roll-ups move on meanwhile. Raises
     Unavailable when they keep moving.
     """
+    wanted = Wanted(model=model, projects=projects, names=names, sums=sums)
     for _attempt in range(ATTEMPTS):
         before = rollup_moment(projects, bounds)
-        found = _Reading(projects=projects, bounds=bounds, model=model, names=names, sums=sums, moment=before).found()
+        found = _Reading(wanted, bounds, before).found()
         if rollup_moment(projects, bounds) == before:
             return found
     raise Unavailable("The figures are being rolled up; please try again.", retry_after=1)
 
 
-def _of(projects: Collection[int] | None) -> Q:
-    return Q() if projects is None else Q(project_id__in=projects)
-
-
 class _Reading:
     """One reading of the figures at one state of the roll-ups."""
 
-    def __init__(
-        self,
-        *,
-        projects: Collection[int] | None,
-        bounds: Sequence[datetime],
-        model: type[UsageSums],
-        names: tuple[str, ...],
-        sums: tuple[str, ...],
-        moment: RollupMoment,
-    ) -> None:
-        self.bounds, self.model, self.names, self.moment = bounds, model, names, moment
-        self.sums, self.columns = sums, tuple(f"summed_{name}" for name in sums)
-        self.asked, self.projects = projects, _of(projects)
+    def __init__(self, wanted: Wanted, bounds: Sequence[datetime], moment: RollupMoment) -> None:
+        self.wanted, self.bounds, self.moment = wanted, bounds, moment
+        self.projects = Q() if wanted.projects is None else Q(project_id__in=wanted.projects)
         self.covered: Coverage = coverage(bounds, set(moment.changed))
         self.totals: Found = {}
 
     def found(self) -> Found:
         """Return all figures."""
         if self.covered.days:
-            self._add_days()
+            self._add(rolled_days(self.wanted, self.covered.days, self.bounds))
         if self.covered.hours:
-            rows = self.model.objects.filter(self.projects, _within("start", self.covered.hours), grain=Grain.HOUR)
-            self._add(rows, self._parted("start", self.covered.hours), rollup_sums())
+            hours = self.wanted.model.objects.filter(self.projects, grain=Grain.HOUR)
+            self._add_placed(placed(hours, "start", self.covered.hours, self.bounds), rollup_sums())
         if self.covered.facts:
             facts = TokenUsage.objects.filter(self.projects, pk__lte=self.moment.watermark)
-            rows = facts.filter(_within("timestamp", self.covered.facts))
-            self._add(rows, self._parted("timestamp", self.covered.facts), fact_sums())
+            self._add_placed(placed(facts, "timestamp", self.covered.facts, self.bounds), fact_sums())
         self._add_tail()
         return self.totals
-
-    def _add_days(self) -> None:
-        """Add rolled-up days. They lie within one period each, so Python finds it: no long expression is compiled."""
-        days = rolled_days(self.model, projects=self.asked, spans=self.covered.days, names=self.names, sums=self.sums)
-        for start, names, summed in days:
-            if any(summed):
-                key = (bisect_right(self.bounds, start) - 1, names)
-                self.totals[key] = self._plus(self.totals.get(key), summed)
 
     def _add_tail(self) -> None:
         """Add the facts behind the watermark.
@@ -100,52 +77,27 @@ class _Reading:
         Which of them count is said in the bucket and not in the WHERE clause: the few rows of the tail are found by
         their ids, and no planner is led to walk the index by time instead.
         """
-        tail = TokenUsage.objects.filter(pk__gt=self.moment.watermark).order_by()
-        ends = tail.aggregate(first=Min("timestamp"), last=Max("timestamp"))
-        if ends["first"] is None or ends["first"] >= self.bounds[-1] or ends["last"] < self.bounds[0]:
+        ends = tail_ends(self.moment.watermark)
+        if ends is None or ends[0] >= self.bounds[-1] or ends[1] < self.bounds[0]:
             return
-        place = self._parted("timestamp", [(ends["first"], ends["last"])])
         meant = self.projects & Q(timestamp__gte=self.bounds[0], timestamp__lt=self.bounds[-1])
-        self._add(tail, Case(When(meant, then=place), default=Value(_ELSEWHERE)), fact_sums())
+        place = Case(When(meant, then=place_within("timestamp", [ends], self.bounds)), default=Value(_ELSEWHERE))
+        tail = TokenUsage.objects.filter(pk__gt=self.moment.watermark).annotate(place=place)
+        self._add_placed(Placed(tail), fact_sums())
 
-    def _parted(self, column: str, spans: Sequence[Span]) -> Any:
-        """Return the period of a time within the spans: only the bounds between their ends are told apart."""
-        first = max(bisect_right(self.bounds, spans[0][0]) - 1, 0)
-        last = min(bisect_right(self.bounds, spans[-1][1]), len(self.bounds) - 1)
-        return bucket(column, self.bounds[first : last + 1], first)
+    def _add_placed(self, rows: Placed, sums: dict[str, Any]) -> None:
+        self._add(group for group in groups_of(self.wanted, rows, sums) if group[0] != _ELSEWHERE)
 
-    def _add(self, rows: QuerySet[Any], place: Any, sums: dict[str, Any]) -> None:
-        for at, *rest in self._grouped(rows.annotate(bucket=place), "bucket", sums):
+    def _add(self, groups: Iterable[Group]) -> None:
+        sums, totals = self.wanted.sums, self.totals
+        for place, names, summed in groups:
             # Sums over no rows at all are a row too.
-            if at != _ELSEWHERE:
-                self._count(at, rest)
-
-    def _grouped(self, rows: QuerySet[Any], by: str, sums: dict[str, Any]) -> QuerySet[Any]:
-        wanted = {column: sums[column] for column in self.columns}
-        grouped = rows.order_by().values(by, *self.names).annotate(**wanted)
-        found: QuerySet[Any] = grouped.values_list(by, *self.names, *self.columns)
-        return found
-
-    def _count(self, place: int, values: Sequence[Any]) -> None:
-        """Add names and sums of one group to a period."""
-        width = len(self.names)
-        summed = [value or NONE[name] for name, value in zip(self.sums, values[width:], strict=True)]
-        if any(summed):
-            key = (place, tuple(values[:width]))
-            self.totals[key] = self._plus(self.totals.get(key), summed)
-
-    def _plus(self, total: dict[str, Any] | None, summed: Iterable[Any]) -> dict[str, Any]:
-        return dict(zip(self.sums, summed, strict=True)) if total is None else added(total, summed)
+            if any(summed):
+                total = totals.get((place, names))
+                totals[place, names] = dict(zip(sums, summed, strict=True)) if total is None else added(total, summed)
 
 
 def added(total: dict[str, Any], sums: Iterable[Any]) -> dict[str, Any]:
     """Return sums by name, added to a total of the same sums."""
     pairs = zip(total.items(), sums, strict=True)
     return {name: EXACT.add(one, other) if name == "cost" else one + other for (name, one), other in pairs}
-
-
-def _within(column: str, spans: Sequence[Span]) -> Q:
-    condition = Q()
-    for start, end in spans:
-        condition |= Q(**{f"{column}__gte": start, f"{column}__lt": end})
-    return condition

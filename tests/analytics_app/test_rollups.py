@@ -19,7 +19,7 @@ from analytics_app.selectors.periods import day_bounds, month_bounds
 from analytics_app.selectors.usage import usage_of_periods
 from analytics_app.services.rollups import filling, usage_roll_up, usage_rollups_reset
 from history_app.models import TokenUsage
-from tests.factories import NOW, default_project, make_session, make_token_usage
+from tests.factories import NOW, default_project, make_project, make_session, make_token_usage
 
 pytestmark = pytest.mark.django_db
 
@@ -229,6 +229,33 @@ def test_the_figures_of_many_days_take_as_many_queries_as_those_of_one(project, 
                 model=ModelUsage,
                 names=("model",),
             )
+
+
+def test_figures_of_several_projects_and_providers_are_added_up(project):
+    others = [default_project(), make_project()]
+    for each in others:
+        session = make_session(project=each)
+        for provider, cost in (("a", Decimal("0.1")), ("b", Decimal("0.2")), ("b", Decimal(30))):
+            used(session, BEGIN, model="m", provider=provider, total_tokens=10, cost=cost)
+    roll_up()
+    bounds = day_bounds(BEGIN.date(), 1, UTC)
+    for projects in (others[:1], others):
+        found = usage_of_periods(
+            projects=[each.pk for each in projects], bounds=bounds, model=ModelUsage, names=("model",)
+        )
+        (sums,) = found.values()
+        assert (sums["total_tokens"], sums["cost"]) == (30 * len(projects), Decimal("30.3") * len(projects))
+
+
+def test_more_changed_hours_than_one_condition_takes(project):
+    """Every second hour of three months has changed, on a clock that cuts each day within an hour."""
+    session = make_session()
+    for place in range(3):
+        used(session, BEGIN + timedelta(days=30 * place, minutes=29), total_tokens=1, cost=Decimal("0.1"))
+    roll_up()
+    hours = [BEGIN + timedelta(hours=2 * number) for number in range(12 * 90)]
+    UsageChange.objects.bulk_create(UsageChange(project_id=default_project().pk, hour=hour) for hour in hours)
+    assert_right(day_bounds(BEGIN.date(), 90, ZoneInfo("Asia/Kolkata")))
 
 
 def test_the_command_makes_the_roll_ups_anew(project, capsys):

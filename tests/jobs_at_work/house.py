@@ -108,6 +108,10 @@ class House:
     def all_over(self) -> bool:
         return self.count("state IN ('queued', 'running')") == 0
 
+    def traces(self) -> int:
+        """Return how many traces there are, which takes less than `effects`."""
+        return self.count("kind = 'torture.effect'", "event")
+
     def effects(self, kind: str = "torture.effect") -> list[int]:
         """Return the numbers of the traces that jobs of a kind left, sorted."""
         found = self.ask("SELECT subject FROM sessions_app_event WHERE kind = ?", kind)

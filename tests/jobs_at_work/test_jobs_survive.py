@@ -44,7 +44,7 @@ def run_with_kills(here: House, jobs: int, kills: int, seed: int) -> None:
     workers = [here.worker(), here.worker()]
     asking = here.asks("torture.effect", jobs)
     for number in range(1, kills + 1):
-        until(lambda share=jobs * number // (kills + 2): len(here.effects()) >= share)
+        until(lambda share=jobs * number // (kills + 2): here.traces() >= share)
         place = chance.randrange(2)
         here.kill(workers[place])
         workers[place] = here.worker()
@@ -77,9 +77,9 @@ def test_workers_are_killed_twenty_times_and_their_children_too(house):
     """Workers of processes: one of two is killed with its children, or one child alone, in turn."""
     here, chance = house(), random.Random(7)
     workers = [here.worker("prefork"), here.worker("prefork")]
-    asking = here.asks("torture.effect", LONG)
+    asking = here.asks("torture.effect", LONG, "patiently")
     for number in range(1, 41):
-        until(lambda share=LONG * number // 42: len(here.effects()) >= share, LONG_SECONDS)
+        until(lambda share=LONG * number // 42: here.traces() >= share, LONG_SECONDS)
         place = chance.randrange(2)
         if number % 2:
             here.kill(workers[place])
@@ -131,7 +131,7 @@ def test_redis_is_killed_and_flushed_again_and_again(house, redis):
     here.worker()
     asking = here.asks("torture.effect", LONG)
     for number in range(1, 6):
-        until(lambda share=LONG * number // 7: len(here.effects()) >= share, LONG_SECONDS)
+        until(lambda share=LONG * number // 7: here.traces() >= share, LONG_SECONDS)
         redis.kill()
         redis.start()
         redis.flush()

@@ -1,9 +1,10 @@
 """The Celery application of these tests: the product's, with kinds of jobs that leave a trace.
 
 Run as a program it asks for work: `python -m tests.jobs_at_work.worker KIND COUNT [HOW]`. HOW is `slowly` for a pause
-after each, `plain` for a task without a row, `unconfirmed` for one whose message nobody confirms, `dies-before` and
-`dies-after` for a process that is killed when it has committed a job, before or after the message leaves. Ends with 3
-when asking for one took 5 s.
+after each, `patiently` where many workers write to one SQLite file (who waits for it is not served in turn), `plain`
+for a task without a row, `unconfirmed` for one whose message nobody confirms, `dies-before` and `dies-after` for a
+process that is killed when it has committed a job, before or after the message leaves. Ends with 3 when asking for one
+took 5 s, unless it says how.
 """
 
 import os

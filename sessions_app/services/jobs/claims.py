@@ -18,34 +18,42 @@ TOO_LATE = "It was not started in time; the next one does its work."
 WORKER_LOST = "The worker that ran it disappeared."
 
 
-@transaction.atomic
 def job_claim(*, job_id: int, now: datetime, woken: bool = False) -> Job | None:
     """Take a job that is due, under a new fencing token; return it, or None when there is nothing to do.
 
     One that was left by a dead worker is taken as well. One that has had all its attempts is parked instead, one whose
-    time is over is dropped.
+    time is over is dropped. A look and one conditional update: no lock is held from the one to the other.
     """
-    seen = Job.objects.due(now).filter(pk=job_id).first()
+    seen: Job | None = Job.objects.due(now).filter(pk=job_id).first()
     if seen is None:
         return None
-    if seen.cancel_requested:
-        _end_unclaimed(seen, Job.State.CANCELLED, "", now)
+    if outcome := _outcome_without_run(seen, now):
+        _end_unclaimed(seen, *outcome, now)
         return None
-    if seen.state == Job.State.QUEUED and seen.expires_at is not None and seen.expires_at <= now:
-        _end_unclaimed(seen, Job.State.CANCELLED, TOO_LATE, now)
+    claimed = {
+        "state": Job.State.RUNNING,
+        "attempts": seen.attempts + 1,
+        "fence": seen.fence + 1,
+        "due_at": lease_end(now),
+        "woken": woken,
+        "started_at": now,
+    }
+    if not _as_seen(seen).update(**claimed):
         return None
-    if seen.attempts >= seen.max_attempts:
-        _end_unclaimed(seen, Job.State.PARKED, seen.error or WORKER_LOST, now)
-        return None
-    claimed = _as_seen(seen).update(
-        state=Job.State.RUNNING,
-        attempts=F("attempts") + 1,
-        fence=F("fence") + 1,
-        due_at=lease_end(now),
-        woken=woken,
-        started_at=now,
-    )
-    return Job.objects.get(pk=job_id) if claimed else None
+    for name, value in claimed.items():
+        setattr(seen, name, value)
+    return seen
+
+
+def _outcome_without_run(job: Job, now: datetime) -> tuple[Job.State, str] | None:
+    """Return state and error of a job that is due, but is not to be run any more."""
+    if job.cancel_requested:
+        return Job.State.CANCELLED, ""
+    if job.state == Job.State.QUEUED and job.expires_at is not None and job.expires_at <= now:
+        return Job.State.CANCELLED, TOO_LATE
+    if job.attempts >= job.max_attempts:
+        return Job.State.PARKED, job.error or WORKER_LOST
+    return None
 
 
 def lease_end(now: datetime) -> datetime:
@@ -107,6 +115,7 @@ def _as_seen(job: Job) -> Any:
     return Job.objects.filter(pk=job.pk, state=job.state, fence=job.fence, due_at=job.due_at)
 
 
+@transaction.atomic
 def _end_unclaimed(job: Job, state: Job.State, error: str, now: datetime) -> None:
     ended = _as_seen(job).update(state=state, error=error, **_over(now))
     if ended and state == Job.State.PARKED:
