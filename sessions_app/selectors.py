@@ -1,11 +1,12 @@
 """Reads that are not rows of one model: callers, one session by its id, and what the status page counts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import StrIndex, Substr
 
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, NotFound
@@ -67,20 +68,35 @@ def session_counts(*, caller: Caller, now: datetime) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class KindRuns:
-    """What became of the jobs of one kind that are kept: the last one, and how many failed or were parked."""
+class EntryRuns:
+    """What became of a scheduled entry's jobs: the last of its slots, how many of those failed or were parked, and the
+    last job of the same kind that somebody asked for beside the schedule.
+    """
 
-    last: Job
+    last: Job | None
     failures: int
+    asked_for: Job | None
 
 
-def kind_runs(*, kinds: Collection[str]) -> dict[str, KindRuns]:
-    """Return by kind what became of its jobs; kinds without any are left out. Two questions."""
+def entry_runs(*, entries: Mapping[str, str]) -> dict[str, EntryRuns]:
+    """Return what became of the jobs of scheduled entries, by their names; `entries` are kinds by name.
+
+    Three questions, however many entries there are.
+    """
+    jobs = Job.objects.filter(kind__in=set(entries.values())).order_by()
     failed = Q(state__in=[Job.State.FAILED, Job.State.PARKED])
-    jobs = Job.objects.filter(kind__in=kinds).order_by().values("kind")
-    counted = list(jobs.annotate(last=Max("pk"), failures=Count("pk", filter=failed)))
-    rows = Job.objects.in_bulk([each["last"] for each in counted])
-    return {each["kind"]: KindRuns(rows[each["last"]], each["failures"]) for each in counted if each["last"] in rows}
+    # A slot is the entry's name and the moment.
+    name = Substr("slot", 1, StrIndex("slot", Value("@")) - 1)
+    of_slots = jobs.filter(slot__contains="@").annotate(entry=name).values("entry")
+    counted = {each["entry"]: each for each in of_slots.annotate(last=Max("pk"), failures=Count("pk", filter=failed))}
+    beside = jobs.filter(Q(slot__isnull=True) | ~Q(slot__contains="@")).values("kind")
+    asked_for = {each["kind"]: each["last"] for each in beside.annotate(last=Max("pk"))}
+    rows = Job.objects.in_bulk([*asked_for.values(), *(each["last"] for each in counted.values())])
+    found = {}
+    for entry, kind in entries.items():
+        runs = counted.get(entry, {"last": None, "failures": 0})
+        found[entry] = EntryRuns(rows.get(runs["last"]), runs["failures"], rows.get(asked_for.get(kind)))
+    return found
 
 
 def config_history(*, caller: Caller, key: str) -> QuerySet[ConfigVersion]:

@@ -1,6 +1,6 @@
 """Admin of the scheduled jobs: how their runs went, to switch off and on, to run at another time, and to run now."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -31,7 +31,15 @@ from config.shared.admin.shown import EMPTY
 from config.shared.jobs import job_kinds
 from sessions_app.admin.base import StaffEdited
 from sessions_app.models import Job
-from sessions_app.selectors import kind_runs
+from sessions_app.selectors import entry_runs
+
+# Length in seconds, and how one and several are said.
+_UNITS = (
+    (86400, _("every day"), _("every %(count)g days")),
+    (3600, _("every hour"), _("every %(count)g hours")),
+    (60, _("every minute"), _("every %(count)g minutes")),
+    (1, _("every second"), _("every %(count)g seconds")),
+)
 
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule):
     admin.site.unregister(_model)
@@ -53,14 +61,14 @@ class ScheduledJobForm(PeriodicTaskForm):
 
 
 class ScheduleChangeList(LedgerChangeList):
-    """The list with the runs of its jobs beside them, found by two questions however long it is."""
+    """The list with the runs of its jobs beside them, found by three questions however long it is."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the rows, and then what became of their jobs."""
         super().get_results(request)
-        found = kind_runs(kinds=[row.task for row in self.result_list])
+        found = entry_runs(entries={row.name: row.task for row in self.result_list})
         for row in self.result_list:
-            row.runs = found.get(row.task)
+            row.runs = found[row.name]
 
 
 class ScheduleAdmin(StaffEdited, LedgerModelAdmin):
@@ -94,34 +102,33 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
 
     @display(description=_("when"))
     def shown_scheduler(self, row: PeriodicTask) -> str:
-        """The interval, or the times."""
-        return str(row.scheduler)
+        """The interval in the largest unit that it is a multiple of, or the times."""
+        return _every(row.interval.schedule.run_every) if row.interval else str(row.scheduler)
 
     @display(description=_("last result"), label=STATUS_COLOURS)
     def shown_state(self, row: PeriodicTask) -> Any:
-        """How the last run ended, or that it is at work."""
-        return status_label(row.runs.last, "state") if row.runs else None
+        """How the last run of the schedule ended, or that it is at work."""
+        return status_label(row.runs.last, "state") if row.runs.last else None
 
     @display(description=_("last run"))
     def last(self, row: PeriodicTask) -> str:
-        """When the last run began, with a link to its job."""
-        if not row.runs:
-            return EMPTY
-        job: Job = row.runs.last
-        when = timezone.localtime(job.started_at or job.created_at)
-        link = reverse("admin:sessions_app_job_change", args=[job.pk])
-        return format_html('<a href="{}" class="text-link">{}</a>', link, _two_lines(when))
+        """When the last run of the schedule began, and the last that somebody asked for, with links to their jobs."""
+        return format_html(
+            "{}{}",
+            _begun(row.runs.last) if row.runs.last else EMPTY,
+            _asked_for(row.runs.asked_for) if row.runs.asked_for else "",
+        )
 
     @display(description=_("seconds"))
     def duration(self, row: PeriodicTask) -> str:
-        """How long the last run took."""
-        seconds = row.runs.last.seconds if row.runs else None
+        """How long the last run of the schedule took."""
+        seconds = row.runs.last.seconds if row.runs.last else None
         return EMPTY if seconds is None else f"{seconds:.2f}"
 
     @display(description=_("failures"))
     def failures(self, row: PeriodicTask) -> int:
-        """How many of the runs that are kept failed or were parked."""
-        return row.runs.failures if row.runs else 0
+        """How many of the schedule's runs that are kept failed or were parked."""
+        return int(row.runs.failures)
 
     @display(description=_("next run"))
     def next(self, row: PeriodicTask) -> str:
@@ -143,6 +150,34 @@ class PeriodicTaskAdmin(BeatTaskAdmin, ScheduleAdmin):
 def _in_words(description: str) -> str:
     """Return what a job of our own schedule does in the reader's language; what staff wrote as it is."""
     return gettext(description) if description else ""
+
+
+def _every(interval: timedelta) -> str:
+    """Return an interval as people say it: `every day`, `every 5 minutes`."""
+    seconds = interval.total_seconds()
+    for length, single, several in _UNITS:
+        count, rest = divmod(seconds, length)
+        if count and not rest:
+            return str(single) if count == 1 else str(several) % {"count": count}
+    return str(several) % {"count": seconds}
+
+
+def _begun(job: Job) -> str:
+    """Return when a job began, with a link to it."""
+    when = timezone.localtime(job.started_at or job.created_at)
+    link = reverse("admin:sessions_app_job_change", args=[job.pk])
+    return format_html('<a href="{}" class="text-link">{}</a>', link, _two_lines(when))
+
+
+def _asked_for(job: Job) -> str:
+    """Return who asked for a run beside the schedule, when it began, and how it ended."""
+    link = reverse("admin:sessions_app_job_change", args=[job.pk])
+    words = gettext("%(who)s, %(when)s: %(state)s") % {
+        "who": job.asked_by,
+        "when": localize(timezone.localtime(job.started_at or job.created_at)),
+        "state": job.get_state_display(),
+    }
+    return format_html('<br><a href="{}" class="ledger-note" dir="auto">{}</a>', link, words)
 
 
 def _two_lines(when: datetime) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from config.schedule_sync import schedule_synchronise
 from sessions_app.models import Job
@@ -24,8 +24,8 @@ def act(client, address: str, action: str, *rows):
 def test_the_schedule_shows_last_and_next_run_with_result_duration_and_failures(staff_admin):
     schedule_synchronise()
     over = {"due_at": None, "started_at": NOW, "finished_at": NOW + timedelta(seconds=1.5)}
-    make_job(kind="events.prune", state="parked", **over)
-    make_job(kind="events.prune", state="succeeded", **over)
+    make_job(kind="events.prune", state="parked", slot="events-prune@2026-03-14T10:17:00Z", **over)
+    make_job(kind="events.prune", state="succeeded", slot="events-prune@2026-03-14T11:17:00Z", **over)
     text = staff_admin.get(SCHEDULE).text
     assert "events-prune" in text
     assert "succeeded" in text
@@ -33,6 +33,43 @@ def test_the_schedule_shows_last_and_next_run_with_result_duration_and_failures(
     row = next(part for part in text.split("<tr") if "events-prune" in part)
     assert ">1<" in "".join(row.split())
     assert ":17" in row
+
+
+def test_a_run_that_somebody_asked_for_stands_beside_the_last_one_of_the_schedule(staff_admin):
+    schedule_synchronise()
+    PeriodicTask.objects.create(name="ours", task="jobs.prune", interval=IntervalSchedule.objects.first())
+    over = {"kind": "jobs.prune", "due_at": None, "started_at": NOW}
+    kept = make_job(state="succeeded", slot="jobs-prune@x", finished_at=NOW + timedelta(seconds=2.5), **over)
+    asked = make_job(state="failed", asked_by="staff: ada", finished_at=NOW + timedelta(seconds=7.25), **over)
+    rows = staff_admin.get(SCHEDULE).text.split("<tr")
+    row, theirs = (next(part for part in rows if f"{name}<br>" in part) for name in ("jobs-prune", "ours"))
+    assert "2.50" in row
+    assert "7.25" not in row
+    for shown in (page(kept, "change"), page(asked, "change"), "staff: ada"):
+        assert shown in row
+    assert page(kept, "change") not in theirs, "another entry's slot is not its run"
+    assert ">1<" not in "".join(row.split()), "the schedule has not failed"
+
+
+@pytest.mark.parametrize(
+    ("every", "period", "words", "chinese"),
+    [
+        (86400, "seconds", "every day", "每天"),
+        (2, "days", "every 2 days", "每 2 天"),
+        (60, "minutes", "every hour", "每小时"),
+        (7200, "seconds", "every 2 hours", "每 2 小时"),
+        (60, "seconds", "every minute", "每分钟"),
+        (300, "seconds", "every 5 minutes", "每 5 分钟"),
+        (1, "seconds", "every second", "每秒"),
+        (90, "seconds", "every 90 seconds", "每 90 秒"),
+    ],
+)
+def test_an_interval_is_said_as_people_say_it(staff_admin, every, period, words, chinese):
+    PeriodicTask.objects.all().delete()
+    interval = IntervalSchedule.objects.create(every=every, period=period)
+    PeriodicTask.objects.create(name="ours", task="jobs.prune", interval=interval)
+    assert f">{words}<" in "".join(part.strip() for part in staff_admin.get(SCHEDULE).text.splitlines())
+    assert chinese in staff_admin.get(SCHEDULE, headers={"Accept-Language": "zh-Hans"}).text
 
 
 def test_the_schedule_asks_the_same_number_of_questions_however_long_it_is(staff_admin, django_assert_max_num_queries):
