@@ -89,7 +89,7 @@ class Taking(Struct, gc=False):
             return None
         seconds = seconds_read(value)
         if seconds is None:
-            self.repair(key, "duration", "not a number of seconds, taken as unknown")
+            self.repair(key, "duration", "not a number of seconds from 0 to 10^9, taken as unknown")
         elif type(value) is str:
             self.repair(key, "duration", "written as text, read as a number")
         return seconds

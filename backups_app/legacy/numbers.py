@@ -9,6 +9,8 @@ from typing import Any
 MOST_TOKENS = 10**12
 MOST_COST = Decimal(10) ** 12
 COST_PLACES = 24
+# Over thirty years. What claims to have taken longer was not measured.
+MOST_SECONDS = 10**9
 _SMALLEST_COST = Decimal(1).scaleb(-COST_PLACES)
 _DIGITS = re.compile(r"\d{1,13}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
@@ -35,9 +37,9 @@ def number_read(value: Any) -> float | None:
 
 
 def seconds_read(value: Any) -> float | None:
-    """A duration in seconds: a number as of `number_read` that is not negative."""
+    """A duration in seconds: a number as of `number_read`, 0 to 10^9; None for anything else."""
     seconds = number_read(value)
-    return seconds if seconds is not None and seconds >= 0 else None
+    return seconds if seconds is not None and 0 <= seconds <= MOST_SECONDS else None
 
 
 def cost_read(value: Any) -> Decimal | None:

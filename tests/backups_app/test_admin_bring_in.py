@@ -71,6 +71,12 @@ def seen(client, page):
     return client.get(page).content.decode()
 
 
+def is_a_sentence(text, tmp_path):
+    """Whether a page tells what failed without the name of an error, a pointer, or where things lie on the server."""
+    (problem,) = re.findall(r'<p class="[^"]*ledger-problem[^"]*"[^>]*>(.*?)</p>', text, re.DOTALL)
+    return "Input" not in problem and "Error" not in problem and "/file" not in text and str(tmp_path) not in text
+
+
 def uploads(tmp_path):
     root = tmp_path / "data/imports"
     return list(root.iterdir()) if root.exists() else []
@@ -90,6 +96,7 @@ def test_an_uploaded_folder_is_looked_at_and_then_brought_in_once(operator, proj
     assert run_newest() == first.url
     run = ImportRun.objects.get()
     assert (run.status, run.project, Message.objects.count()) == ("completed", project, 1)
+    assert re.fullmatch(r"store\.zip \(upload [0-9a-f]{8}\)", run.source)
     text = seen(operator, first.url)
     assert reverse("admin:backups_app_importrun_change", args=[run.pk]) in text
     assert "Yes, bring it in" not in text
@@ -116,6 +123,7 @@ def test_a_folder_on_the_server_is_chosen_by_its_path_and_stays(operator, projec
     operator.post(run_newest())
     run_newest()
     assert Session.objects.get().session_id == "s1"
+    assert ImportRun.objects.get().source == "shop/store"
     assert (tmp_path / "old/shop/store/sessions/s1.json").exists()
 
 
@@ -128,6 +136,7 @@ def test_no_path_leads_outside(operator, project, tmp_path, path):
     if answer.status_code == 302:
         text = seen(operator, run_newest())
         assert re.search(r"nothing called|Unpack", text)
+        assert is_a_sentence(text, tmp_path)
         assert "Yes, bring it in" not in text
     else:
         assert "\0" in path
@@ -137,12 +146,22 @@ def test_no_path_leads_outside(operator, project, tmp_path, path):
 @pytest.mark.parametrize(("name", "body", "word"), [
     ("store.zip", b"no zip", "not a zip"), ("notes.txt", b"hello", "No known store"), ("a.tgz", b"\x1f\x8b", "damaged"),
 ])  # fmt: skip
-def test_what_is_no_store_is_told(operator, project, name, body, word):
+def test_what_is_no_store_is_told(operator, project, tmp_path, name, body, word):  # noqa: PLR0917
     ask(operator, project, file=SimpleUploadedFile(name, body))
     text = seen(operator, run_newest())
     assert word in text
+    assert is_a_sentence(text, tmp_path)
     assert "Yes, bring it in" not in text
     assert Job.objects.get().state == "failed"
+
+
+def test_what_the_system_refuses_is_told_without_its_paths(operator, project, tmp_path):
+    history(tmp_path / "old/store")
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data/reports").write_text("no folder")
+    ask(operator, project, path="store")
+    run_newest()
+    assert Job.objects.get().error == "store could not be brought in: File exists."
 
 
 def test_the_form_says_what_is_missing(operator, project, settings, tmp_path):

@@ -125,7 +125,7 @@ def test_a_job_verifies_and_names_the_damage(backup_dir):
 
 def test_a_backup_that_is_not_there_is_not_verified():
     job = _run(_asked("backup.verify", name="nothing"))
-    assert (job.state, job.error) == ("failed", "NotFound: There is no backup named nothing.")
+    assert (job.state, job.error) == ("failed", "There is no backup named nothing.")
 
 
 def test_a_job_looks_at_a_restore_and_another_one_does_it():
@@ -152,7 +152,7 @@ def test_a_restore_is_never_tried_again_by_itself():
     Job.objects.filter(pk=job.pk).update(state="running", attempts=1, fence=1, due_at=NOW)
     assert _run(job, NOW + timedelta(hours=1)).state == "parked"
     job_retry(job=job, caller=ADA, now=NOW)
-    assert (_run(job).state, job.error) == ("failed", "JobFailed: A restore is not tried again; ask for a new one.")
+    assert (_run(job).state, job.error) == ("failed", "A restore is not tried again; ask for a new one.")
     assert not Restore.objects.exists()
 
 

@@ -18,6 +18,7 @@ from sessions_app.models import AuditEntry, Job, ProviderKey, SessionActivity, S
 from tests import factories
 from tests.admin_rows import page
 from tests.factories import make_message, make_session
+from tests.samples.history_store import message, write_history, write_session
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timezone.now() - timedelta(days=2)
@@ -54,10 +55,6 @@ def _no_current(session):
     SessionState.objects.update(is_current=None)
 
 
-def _orphan(session):
-    factories.make_label(session=session, kind="metadata", key="placeholder", value="true")
-
-
 def _provider_key(session):
     key = factories.make_provider_key()
     ProviderKey.objects.filter(pk=key.pk).update(sealed="t1:AAAA")
@@ -86,11 +83,10 @@ FAULTS = {
     "metric_of_another_project": _of_another_project(factories.make_metric),
     "session_count_wrong": lambda session: SessionCount.objects.update(count=9),
     "state_without_current": _no_current,
-    "orphan_of_an_import": _orphan,
     "provider_key_undecryptable": _provider_key,
     "setting_undecryptable": _setting,
 }
-ONLY_TOLD = {"orphan_of_an_import", "provider_key_undecryptable", "setting_undecryptable"}
+ONLY_TOLD = {"provider_key_undecryptable", "setting_undecryptable"}
 
 
 def examined(repair=False):
@@ -111,12 +107,40 @@ def healthy():
 
 def test_a_healthy_store_has_nothing(project):
     healthy()
-    assert examined().as_json() == {"found": {}, "repaired": {}, "left": 0, "findings": []}
+    assert examined().as_json() == {
+        "found": {}, "repaired": {}, "left": 0, "findings": [], "noted": {}, "notes": [],
+    }  # fmt: skip
 
 
 def test_every_check_has_a_fault_that_it_finds():
     # Doubles have a test of their own, because a unique constraint stands in their way.
-    assert {check.code for check in CHECKS} == {*FAULTS, "numbering_double"}
+    assert {check.code for check in CHECKS if check.is_fault} == {*FAULTS, "numbering_double"}
+
+
+def test_placeholders_of_an_import_are_noted_and_are_no_fault(bring_in, project, tmp_path):
+    write_history(tmp_path, "named-only", [message("named-only", 1)])
+    bring_in(tmp_path)
+    found = examined(repair=True)
+    assert (found.left, found.as_json()["found"]) == (0, {})
+    assert found.noted == {"placeholder_of_an_import": 1}
+    (note,) = found.notes
+    assert (note["code"], note["place"]) == ("placeholder_of_an_import", "session named-only")
+    assert "can still be imported" in note["detail"]
+    out = StringIO()
+    call_command("doctor", stdout=out)
+    assert out.getvalue().splitlines()[0].startswith("note: placeholder_of_an_import: session named-only: ")
+    assert out.getvalue().endswith("1 × placeholder_of_an_import, which is no fault\nNothing is wrong.\n")
+    # The store that tells of the session fills it.
+    write_session(tmp_path, "named-only")
+    bring_in(tmp_path)
+    assert examined().noted == {}
+
+
+def test_of_many_placeholders_the_first_are_named(project):
+    for _ in range(7):
+        factories.make_label(session=make_session(), kind="metadata", key="placeholder", value="true")
+    found = examined()
+    assert (found.noted.total(), len(found.notes)) == (7, 5)
 
 
 @pytest.fixture

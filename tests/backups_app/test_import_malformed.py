@@ -10,8 +10,8 @@ from config.shared.callers import Caller
 from tests.backups_app.test_import_resume import filled
 from tests.backups_app.test_legacy_session_payloads import SHAPES, payload
 from tests.factories import make_project
-from tests.samples import agent_flow, blueplan, plain_chats
-from tests.samples.history_store import session_row, write_database
+from tests.samples import agent_flow, blueplan, openai_agents, plain_chats
+from tests.samples.history_store import back_up, session_row, write_database
 
 pytestmark = pytest.mark.django_db
 SEED = 20261129
@@ -63,12 +63,37 @@ def _tasks(root):
     agent_flow.write_database(root / "agent_flow.db", rows)
 
 
+def _chats(root):
+    plain_chats.write(root / "one.json", plain_chats.CHAT)
+    plain_chats.write(root / "several.json.gz", [plain_chats.OPENAI, plain_chats.SHAREGPT])
+    chats = (plain_chats.OPENAI, plain_chats.SHAREGPT, {"messages": plain_chats.CHAT})
+    plain_chats.write(root / "lines.jsonl", plain_chats.lines(*chats))
+
+
+def _conversations(root):
+    usage = (("s1", 1, 10, 5, 15, '{"cached_tokens": 4}'),)
+    branches = ((1, "main"), (2, "other"))
+    openai_agents.write_conversations(root / "one.db", usage=usage, branches=branches)
+    openai_agents.write_conversations(root / "two.db", {"s2": openai_agents.ITEMS, "s3": ["{", 7, {}]}, named=("s2",))
+
+
+def _backups(root):
+    store = root.with_name(f"{root.name}-live")
+    filled(store)
+    write_database(store / "sessions/metadata.db", {"sessions": [session_row("s1"), session_row("row-only")]})
+    for day in ("01", "02"):
+        back_up(store, root, f"backup_202610{day}_030000", f"2026-10-{day}T03:00:00")
+
+
 STORES = {
     "history_store": _history,
     "session_payloads": _payloads,
     "blueplan": _blueplan,
     "mysql_chat": _dump,
     "agent_flow": _tasks,
+    "plain_chats": _chats,
+    "openai_agents": _conversations,
+    "history_backups": _backups,
 }
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from backups_app.legacy.locations import URL
 from backups_app.models import ImportFinding, ImportOrigin, ImportRun
 from backups_app.services.legacy_import import chunks, import_resume, stale_imports_interrupt, store_import
 from config.shared.callers import Caller
 from config.shared.errors import Conflict, InvalidInput, NotFound
 from history_app.models import Message
 from tests.backups_app.imported_rows import checksum, outcome
-from tests.factories import make_project
+from tests.factories import make_import_run, make_project
 from tests.samples.history_store import message, record, write, write_history, write_session
 from tests.scratch import scratch
 
@@ -131,6 +132,16 @@ def test_a_store_that_has_changed_since_is_not_resumed(interrupted, store, proje
     write_history(store, "s0", [message("s0", 1, "other")])
     with pytest.raises(InvalidInput, match="changed since"):
         import_resume(path=store, project_id=project.pk, now=now, caller=caller)
+
+
+def test_a_server_is_not_resumed_and_the_refusal_says_what_to_do(project, caller, now):
+    url = URL("redis://:secret@127.0.0.1:1/0")
+    run = make_import_run(project=project, source=str(url), source_format="blueplan", status="interrupted")
+    for which in ({"path": url}, {"run_id": run.pk}):
+        with pytest.raises(InvalidInput, match=r"may have changed meanwhile\. Import it again: what is stored"):
+            import_resume(project_id=project.pk, now=now, caller=caller, **which)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == ("interrupted", 1)
 
 
 def test_what_has_ended_is_not_resumed(store, project, caller, now):

@@ -13,7 +13,6 @@ from backups_app.legacy.types import Finding, LegacyConfig, LegacyRecord, Level
 TOOL_CALL = "tool_call"
 SECTION = "tool_calls"
 # A longer one is no duration; and sums of those that are stay finite on every database.
-MOST_SECONDS = 10**9
 # The old statistics took whatever is no success for a failure.
 STATUSES = {"success": "success", "error": "error", "pending": "pending", "ok": "success", "completed": "success"}
 _COLUMNS = frozenset(
@@ -35,7 +34,7 @@ def call_of(
         "tool_output": taking.json("tool_result"),
         "status": taking.word("status", STATUSES, "pending" if taking.raw.get("status") is None else "error"),
         "error_message": taking.long_text("error_message"),
-        "execution_time": _seconds(taking),
+        "execution_time": taking.seconds("execution_time"),
     }
     if task is not None:
         fields["task"] = task
@@ -56,14 +55,6 @@ def call_of(
         size=taking.size,
     )
     return record, config
-
-
-def _seconds(taking: RowTaking) -> float | None:
-    seconds = taking.seconds("execution_time")
-    if seconds is not None and seconds > MOST_SECONDS:
-        taking.repair("execution_time", "duration", f"over {MOST_SECONDS} seconds, taken as unknown")
-        return None
-    return seconds
 
 
 def sealed_secrets(name: str, session_id: str, fields: dict[str, Any], taking: RowTaking) -> LegacyConfig | None:

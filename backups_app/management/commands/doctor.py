@@ -38,6 +38,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{line['code']}: {line['place']}: {line['detail']}{mark}")
 
     def _sum_up(self, examination: Examination) -> None:
+        for note in examination.notes:
+            self.stdout.write(f"note: {note['code']}: {note['place']}: {note['detail']}")
+        for code, number in examination.noted.items():
+            self.stdout.write(f"{number} × {code}, which is no fault")
         for code, number in examination.found.items():
             self.stdout.write(f"{number} × {code}, {examination.repaired[code]} repaired")
         self.stdout.write(f"Faults that are left: {examination.left}." if examination.left else "Nothing is wrong.")

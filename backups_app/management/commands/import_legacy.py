@@ -60,10 +60,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--report", type=Path, metavar="FILE", help="where the report goes (default: DATA_DIR/reports)"
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would come in, and write nothing")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="say what would come in, and write nothing; SQLite needs room for a copy of the store",
+        )
         parser.add_argument(
             "--resume", nargs="?", type=int, const=LATEST, metavar="RUN",
-            help="go on with an interrupted import: this run, or the newest of PATH",
+            help="go on with an interrupted import: this run, or the newest of PATH (a server is simply read anew)",
         )  # fmt: skip
         parser.add_argument(
             "--undo",

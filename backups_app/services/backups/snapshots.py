@@ -156,17 +156,22 @@ class _SQLite:
                 yield rows
 
 
-@contextmanager
-def _sqlite(name: str, folder: Path) -> Iterator[_SQLite]:
+def sqlite_copied(name: str, path: Path) -> None:
+    """Copy a SQLite database, as it stands committed, to a file. Raises sqlite3.Error."""
     # A long read would stop every writer in rollback-journal mode, and a copy in small steps begins anew with each
     # write of another process; so the file is copied at once, at the speed of the disk.
-    path = folder / "store.sqlite3"
     is_uri = name.startswith("file:")
     with (
         closing(sqlite3.connect(name, uri=is_uri, timeout=_PATIENCE_SECONDS)) as store,
         closing(sqlite3.connect(path)) as copy,
     ):
         store.backup(copy)
+
+
+@contextmanager
+def _sqlite(name: str, folder: Path) -> Iterator[_SQLite]:
+    path = folder / "store.sqlite3"
+    sqlite_copied(name, path)
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as copy:
         copy.execute("PRAGMA query_only=ON")
         yield _SQLite(copy)

@@ -19,15 +19,22 @@ from sessions_app.services.audit import audit_record
 CHECKS: tuple[Check, ...] = (*numbering.CHECKS, *work.CHECKS, *walls.CHECKS, *secrets.CHECKS)
 # So many findings of a kind are told one by one; all of them are counted, and repaired.
 TOLD_AT_MOST = 200
+# A store may hold thousands of what is only worth knowing.
+NOTED_AT_MOST = 5
 
 
 @dataclass(slots=True)
 class Examination:
-    """What was found, by code, and how much of it was repaired; `told` are the first findings of each kind."""
+    """What was found, by code, and how much of it was repaired; `told` are the first findings of each kind.
+
+    `noted` is what is no fault, by code, and `notes` are the first of it.
+    """
 
     found: Counter[str] = field(default_factory=Counter)
     repaired: Counter[str] = field(default_factory=Counter)
     told: list[dict[str, Any]] = field(default_factory=list)
+    noted: Counter[str] = field(default_factory=Counter)
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -41,6 +48,8 @@ class Examination:
             "repaired": dict(self.repaired),
             "left": self.left,
             "findings": self.told,
+            "noted": dict(self.noted),
+            "notes": self.notes,
         }
 
 
@@ -55,16 +64,25 @@ def store_examine(
     """Look for every kind of fault, and with `repair` put right what can be put right safely, each with an audit entry.
 
     Memory does not grow with the store. Writers go on meanwhile: each repair looks again in its own transaction.
-    `check` is called before each kind (to stop a job), `told` with each finding as it is found.
+    `check` is called before each kind (to stop a job), `told` with each finding as it is found; a note is no finding.
     """
     examination = Examination()
     for each in CHECKS:
         if check:
             check()
         for finding in each.find(now):
+            if not each.is_fault:
+                _note_down(examination, each, finding)
+                continue
             repaired = repair and _repaired(each, finding, caller, now)
             _note(examination, each, finding, repaired, told)
     return examination
+
+
+def _note_down(examination: Examination, check: Check, finding: Finding) -> None:
+    examination.noted[check.code] += 1
+    if examination.noted[check.code] <= NOTED_AT_MOST:
+        examination.notes.append({"code": check.code, "place": finding.place, "detail": finding.detail})
 
 
 def _note(

@@ -26,12 +26,13 @@ class Check:
 
     `find(now)` yields what is wrong, reading by ranges of keys. `repair(finding, now)` puts one finding right in a
     transaction of its own that looks again first, and returns what it changed by name, or None when there was nothing
-    left to change; a check without it can only tell.
+    left to change; a check without it can only tell. What is no fault (`is_fault`) but worth knowing is only noted.
     """
 
     code: str
     find: Callable[[datetime], Iterator[Finding]]
     repair: Callable[[Finding, datetime], dict[str, Any] | None] | None = None
+    is_fault: bool = True
 
 
 def in_ranges(

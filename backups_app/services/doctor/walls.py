@@ -1,4 +1,4 @@
-"""Checks of what belongs where: projects of facts, sessions that an import only guessed, counts, current states."""
+"""Checks of what belongs where: projects of facts, placeholders of imports, counts, current states."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -14,6 +14,7 @@ from sessions_app.models import Session, SessionLabel, SessionState
 from sessions_app.services.session_batches import PLACEHOLDER
 from sessions_app.services.session_counts import session_counts_difference, session_counts_repair
 
+PLACEHOLDER_TOLD = "an import knew its name alone; a store that tells more of it can still be imported, and fills it"
 OF_SESSIONS: tuple[type[Model], ...] = (Message, Task, ToolCall, LLMCall, TokenUsage, ErrorRecord, Metric)
 
 
@@ -35,12 +36,12 @@ def _stranger_repair(model: Any, finding: Finding, now: datetime) -> dict[str, A
     return {"project": [row.project_id, row.session.project_id]}
 
 
-def _orphans(now: datetime) -> Iterator[Finding]:
-    """Sessions that were made because records named them, and that never came themselves."""
+def _placeholders(now: datetime) -> Iterator[Finding]:
+    """Sessions of which an import knew the name alone. Many an old store tells no more of any session: no fault."""
     marked = SessionLabel.objects.filter(kind="metadata", key=PLACEHOLDER, value="true").values("session_id")
     for part in in_ranges(Session, Session.objects.kept().filter(pk__in=marked)):
         for row in part:
-            yield Finding(row.project_id, f"session {row.session_id}", "its records came, it never did", row.pk)
+            yield Finding(row.project_id, f"session {row.session_id}", PLACEHOLDER_TOLD, row.pk)
 
 
 def _counts(now: datetime) -> Iterator[Finding]:
@@ -81,5 +82,5 @@ CHECKS = (
     *_of_another_project(),
     Check("session_count_wrong", _counts, _counts_repair),
     Check("state_without_current", _without_current, _current_repair),
-    Check("orphan_of_an_import", _orphans),
+    Check("placeholder_of_an_import", _placeholders, is_fault=False),
 )

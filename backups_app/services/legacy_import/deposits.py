@@ -17,9 +17,10 @@ from backups_app.legacy.formats import detect
 from backups_app.legacy.packages import is_package, unpack
 from backups_app.models import ImportRun
 from backups_app.services.legacy_import.options import ImportOptions
+from backups_app.services.legacy_import.report import ImportReport
 from backups_app.services.legacy_import.runner import AUTO, Progress, import_resume, store_import
 from config.shared.callers import Caller
-from config.shared.errors import InvalidInput, NotFound
+from config.shared.errors import InvalidInput, NotFound, Unavailable
 
 UPLOADS = "imports"
 RECEIVED = "received"
@@ -71,11 +72,8 @@ def deposit_path(*, upload: str | None = None, path: str | None = None) -> Path:
     """
     if upload is None:
         return _below_import_dir(path or "")
-    folder = _upload(upload)
-    received = next((folder / RECEIVED).iterdir(), None) if (folder / RECEIVED).is_dir() else None
-    if received is None:
-        raise InvalidInput.at("/file", _("The upload is not there any more; send it again."))
-    return _store_in(_unpacked(folder, received)) if is_package(received.name) else received
+    received = _received(upload)
+    return _store_in(_unpacked(_upload(upload), received)) if is_package(received.name) else received
 
 
 def deposit_import(
@@ -97,28 +95,36 @@ def deposit_import(
     InvalidInput as `deposit_path` does, and for a store of no known format.
     """
     place = deposit_path(upload=upload, path=path)
-    given = {"project_id": project_id, "now": now, "caller": caller}
-    report = None
-    if resumes and not dry_run:
-        try:
-            report = import_resume(path=place, progress=progress, **given)  # type: ignore[arg-type]
-        except NotFound:
-            # The first attempt ended before it began.
-            report = None
-    if report is None:
-        report = store_import(
-            path=place,
-            source_format=source_format,
-            options=ImportOptions(zone=ZoneInfo(zone)),
-            dry_run=dry_run,
-            # What is taken back again would take the word of how far it is with it.
-            progress=None if dry_run else progress,
-            **given,  # type: ignore[arg-type]
-        )
+    called = path or f"{_received(upload or '').name} (upload {(upload or '')[:8]})"
+    given: dict[str, Any] = {"project_id": project_id, "source": called, "now": now, "caller": caller}
+    try:
+        report = _resumed(place, progress, given) if resumes and not dry_run else None
+        if report is None:
+            report = store_import(
+                path=place,
+                source_format=source_format,
+                options=ImportOptions(zone=ZoneInfo(zone)),
+                dry_run=dry_run,
+                # What is taken back again would take the word of how far it is with it.
+                progress=None if dry_run else progress,
+                **given,
+            )
+    except OSError as error:
+        # It would name a file by its whole path on the server.
+        detail = _("%(store)s could not be brought in: %(why)s.") % {"store": called, "why": error.strerror}
+        raise Unavailable(detail) from error
     if upload is not None and not dry_run and report.status == ImportRun.Status.COMPLETED:
         shutil.rmtree(_upload(upload))
     told = report.told()
-    return {**told, "source": path or place.name, "findings": told["findings"][:FINDINGS_KEPT]}
+    return {**told, "source": called, "findings": told["findings"][:FINDINGS_KEPT]}
+
+
+def _resumed(place: Path, progress: Progress | None, given: dict[str, Any]) -> ImportReport | None:
+    """Go on with the first attempt; None where that had ended before it began."""
+    try:
+        return import_resume(path=place, progress=progress, **given)
+    except NotFound:
+        return None
 
 
 def _upload(token: str) -> Path:
@@ -126,6 +132,15 @@ def _upload(token: str) -> Path:
         raise InvalidInput.at("/file", _("The upload is not there any more; send it again."))
     root: Path = settings.DATA_DIR
     return root / UPLOADS / token
+
+
+def _received(token: str) -> Path:
+    """The file that was sent. Raises InvalidInput where it is not there."""
+    folder = _upload(token) / RECEIVED
+    received = next(folder.iterdir(), None) if folder.is_dir() else None
+    if received is None:
+        raise InvalidInput.at("/file", _("The upload is not there any more; send it again."))
+    return received
 
 
 def _below_import_dir(path: str) -> Path:

@@ -19,6 +19,7 @@ from backups_app.legacy.walking import SeveralStores, parts_of
 from backups_app.models import ImportRun
 from backups_app.services.leases import lease_renewed
 from backups_app.services.legacy_import.chunks import chunks
+from backups_app.services.legacy_import.dry_runs import dry_run as rehearsal
 from backups_app.services.legacy_import.fingerprints import fingerprint_of
 from backups_app.services.legacy_import.items import ImportContext
 from backups_app.services.legacy_import.options import ImportOptions
@@ -70,6 +71,7 @@ def store_import(
     project_id: int,
     now: datetime,
     caller: Caller,
+    source: str | None = None,
     source_format: str = AUTO,
     options: ImportOptions | None = None,
     dry_run: bool = False,
@@ -80,16 +82,18 @@ def store_import(
 
     A folder of several stores is walked: each is recognised and read after the other. Every batch is committed as it
     is written, with how far the run has come: a run that was cut short is resumed, or simply run again. With
-    `dry_run` all of it happens in one transaction that is taken back. `report_to` is the file of the report (default:
-    one in DATA_DIR/reports). Raises InvalidInput for a path that holds no store of the format. An error that is no
-    fault of the store's content marks the run failed and is raised.
+    `dry_run` all of it happens in a transaction that is taken back, with SQLite in a copy. `report_to` is the file of
+    the report (default: one in DATA_DIR/reports), `source` what the store is called (default: its path). Raises
+    InvalidInput for a path that holds no store of the format. An error that is no fault of the store's content marks
+    the run failed and is raised.
     """
     chosen = options or ImportOptions()
     chosen.check()
-    name = _format_of(path, source_format)
+    called = str(path) if source is None else source
+    name = _format_of(path, source_format, called)
     run = ImportRun(
         project_id=project_id,
-        source=str(path)[:SOURCE_LENGTH],
+        source=called[:SOURCE_LENGTH],
         source_format=name,
         options=chosen.told(),  # type: ignore[misc]
         fingerprint=fingerprint_of(path),
@@ -99,10 +103,9 @@ def store_import(
         stale_imports_interrupt(now=now)
         run_begin(run=run, now=now)
         return _Import(run, caller, now, progress, report_to).recorded(path)
-    with transaction.atomic():
+    with rehearsal():
         run_begin(run=run, now=now)
         report = _Import(run, caller, now, progress, report_to, alone=True).recorded(path)
-        transaction.set_rollback(True)
     report.run_id = None
     return report
 
@@ -113,31 +116,33 @@ def import_resume(
     now: datetime,
     caller: Caller,
     path: Location | None = None,
+    source: str | None = None,
     run_id: int | None = None,
     report_to: Path | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Go on with an interrupted run, by its number or else the newest of this path, and return the reconciliation.
 
-    It is as if it had never been interrupted: options and moment are those of its beginning. Raises NotFound,
-    Conflict while its process is alive or when it has ended, InvalidInput where the source is another one by now.
+    A store that was called otherwise than by its path is named by `source` as well. It is as if it had never been
+    interrupted: options and moment are those of its beginning. Raises NotFound, Conflict while its process is alive or
+    when it has ended, InvalidInput where the source is another one by now.
     """
     if path is None and run_id is None:
         raise InvalidInput.at("/path", _("Say which store, or which run."))
-    source = None if path is None else str(path)[:SOURCE_LENGTH]
-    run = run_resumable(project_id=project_id, source=source, run_id=run_id, now=now)
+    wanted = (source or str(path))[:SOURCE_LENGTH]
+    run = run_resumable(project_id=project_id, source=wanted, run_id=run_id, now=now)
     path = location_of(run.source) if path is None else path
-    _format_of(path, run.source_format)
+    _format_of(path, run.source_format, run.source)
     run_take_over(run=run, fingerprint=fingerprint_of(path), now=now)
     return _Import(run, caller, now, progress, report_to).recorded(path)
 
 
-def _format_of(path: Location, source_format: str) -> str:
+def _format_of(path: Location, source_format: str, called: str) -> str:
     if isinstance(path, Path) and not path.is_dir() and not path.is_file():
-        raise InvalidInput.at("/path", _("There is no file or folder %s.") % path)
+        raise InvalidInput.at("/path", _("There is no file or folder %s.") % called)
     name = _recognised(path) if source_format == AUTO else source_format
     if name != SEVERAL and name not in FORMATS:
-        raise InvalidInput.at("/format", _("No known store lies in %s.") % path)
+        raise InvalidInput.at("/format", _("No known store lies in %s.") % called)
     return name
 
 
@@ -146,6 +151,12 @@ def _recognised(path: Location) -> str:
         return detect(path) or ""
     parts = parts_of(path)
     return SEVERAL if parts[0].path != path else parts[0].source_format or ""
+
+
+def _told(error: BaseException) -> str:
+    """What made a run fail. An error of the system's names a file by its whole path, which is nobody's business."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{type(error).__name__}: {why}"
 
 
 def _opened(run: ImportRun, path: Location, reading: Reading) -> LegacyStore:
@@ -188,7 +199,7 @@ class _Import:
                 self._bring_in(path)
         except BaseException as error:
             if not connection.needs_rollback:
-                self._end(ImportRun.Status.FAILED, f"{type(error).__name__}: {error}")
+                self._end(ImportRun.Status.FAILED, _told(error))
             raise
         fault = self._context.report.fault
         self._end(ImportRun.Status.FAILED if fault else ImportRun.Status.COMPLETED, fault)

@@ -76,7 +76,7 @@ def run_end(
     )
 
 
-def run_resumable(*, project_id: int, source: str | None, run_id: int | None, now: datetime) -> ImportRun:
+def run_resumable(*, project_id: int, source: str, run_id: int | None, now: datetime) -> ImportRun:
     """Return the run to go on with: the one of this number, or the newest of this source that did not end.
 
     Raises NotFound where there is none, Conflict where its process is alive or it has ended.

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from config.shared.errors import LedgerError, NotFound, Unavailable
+from config.shared.errors import InvalidInput, LedgerError, NotFound, Unavailable
 from config.shared.jobs import JobCancelled, JobFailed, JobKind, LeaseLost, job_kind
 from sessions_app.models import Job
 from sessions_app.services.jobs.claims import (
@@ -81,7 +81,16 @@ def _failed(job: Job, kind: JobKind, error: Exception, now: datetime) -> str | N
     if connection.errors_occurred and not connection.in_atomic_block:
         # A connection that broke under the job would break its report too.
         connection.close()
-    return job_fail(job=job, kind=kind, error=f"{type(error).__name__}: {error}", now=now, for_good=for_good)
+    return job_fail(job=job, kind=kind, error=_told(error), now=now, for_good=for_good)
+
+
+def _told(error: Exception) -> str:
+    """What failed, for people: a refusal says it itself, anything else is named by its kind as well."""
+    if isinstance(error, InvalidInput):
+        return " ".join(fault.detail for fault in error.errors)
+    if isinstance(error, JobFailed | LedgerError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 class Run:
