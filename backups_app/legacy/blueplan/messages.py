@@ -37,12 +37,12 @@ def messages_of(versions: list[Version], begun: datetime | None, reading: Readin
     return records
 
 
-def with_tool_calls(records: list[LegacyRecord]) -> Iterator[LegacyRecord]:
+def with_tool_calls(records: list[LegacyRecord], reading: Reading) -> Iterator[LegacyRecord]:
     """The messages, each that is a tool's answer followed by the call that it answers."""
     for record in records:
         yield record
         if record.fields["role"] == _TOOL and record.fields["metadata"].get("tool_name"):
-            yield _call_of(record)
+            yield _call_of(record, reading)
 
 
 def _list_of(version: Version, reading: Reading) -> list[Any] | None:
@@ -158,7 +158,7 @@ def _woven(records: list[LegacyRecord], extra: list[LegacyRecord]) -> list[Legac
     return woven + rest
 
 
-def _call_of(record: LegacyRecord) -> LegacyRecord:
+def _call_of(record: LegacyRecord, reading: Reading) -> LegacyRecord:
     """The call that a tool's answer answers. It has an answer, so it is taken to have succeeded unless it says else."""
     answer = record.fields["metadata"]
     raw = {"tool_name": answer["tool_name"], "tool_input": answer.get("tool_args")}
@@ -170,7 +170,7 @@ def _call_of(record: LegacyRecord) -> LegacyRecord:
     taking = Taking({**raw, **told}, metadata, "tool_call", record.place)
     fields = {**tool_call(taking), "metadata": metadata}
     record_id = made_id(record.record_id, "tool_call")
-    # Whatever is odd about it was told of the message.
-    return LegacyRecord(
-        "tool_call", record.session_id, record_id, record.timestamp, fields, record.place, size=record.size
-    )
+    taking.report(reading)
+    repaired = bool(taking.repairs)
+    place, size = record.place, record.size
+    return LegacyRecord("tool_call", record.session_id, record_id, record.timestamp, fields, place, repaired, size=size)

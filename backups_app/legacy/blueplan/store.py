@@ -134,7 +134,7 @@ class BluePlan:
 
     def _yielded(self, sessions: list[LegacySession], waiting: list[LegacyRecord]) -> Iterator[LegacyItem]:
         yield from sessions
-        yield from with_tool_calls(waiting)
+        yield from with_tool_calls(waiting, self.reading)
 
     def _orphan(self, session_id: str, user_id: str, records: list[LegacyRecord], shelf: Shelf) -> LegacySession:
         begun: datetime = min(record.timestamp for record in records)
