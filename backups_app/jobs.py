@@ -98,6 +98,7 @@ def restore(run: JobRun, name: str, replace: bool = False, dry_run: bool = False
         caller=_asker(run),
         now=run.now,
         check=_watching(run),
+        told_in_store=True,
     )
     return {"restore": done.pk, "status": done.status, "rows": done.row_count}
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from backups_app.archive.manifest import SIGNATURE
@@ -21,13 +20,6 @@ _LINE = re.compile(rb"ed25519 ([0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
 class BadKey(ValueError):
     """A key that is none: neither a seed nor a public key of Ed25519 in base64."""
-
-
-def new_signing_key() -> str:
-    """Return a fresh private key: its 32 bytes in base64."""
-    key = Ed25519PrivateKey.generate()
-    raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
-    return base64.b64encode(raw).decode("ascii")
 
 
 def _decoded(text: str) -> bytes:

@@ -22,6 +22,8 @@ BACKUP_AGE_IDENTITY_FILE = env.str("BACKUP_AGE_IDENTITY_FILE", default="")
 # How often a backup is made by the schedule, in seconds (0: never), and how many are kept (0: all).
 BACKUP_INTERVAL = env.int("BACKUP_INTERVAL", default=86400)
 MAX_BACKUPS = env.int("MAX_BACKUPS", default=30)
+# A backup takes what others leave of processors and database; false: it is as fast as it can be.
+BACKUP_GIVES_WAY = env.bool("BACKUP_GIVES_WAY", default=True)
 
 # Below it staff may choose older stores to bring in; none: they only upload.
 _IMPORT_DIR = env.str("IMPORT_DIR", default="")

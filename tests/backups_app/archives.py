@@ -19,9 +19,10 @@ from backups_app.archive.manifest import (
     Encryption,
     manifest_bytes,
 )
-from backups_app.archive.signatures import key_id, new_signing_key, signature_made, verify_key_of
+from backups_app.archive.signatures import key_id, signature_made, verify_key_of
+from config.generated_secrets import new_backup_signing_key
 
-SIGNING_KEY = new_signing_key()
+SIGNING_KEY = new_backup_signing_key()
 VERIFY_KEY = verify_key_of(SIGNING_KEY)
 IDENTITY = pyrage.x25519.Identity.generate()
 COLUMNS = [Column("id", "int"), Column("text", "text"), Column("at", "time"), Column("raw", "bytes")]

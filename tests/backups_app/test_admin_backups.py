@@ -5,9 +5,9 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup, Restore
 from backups_app.services.backups.runs import backup_begin, backup_fail
+from config.generated_secrets import new_backup_signing_key
 from sessions_app.models import AuditEntry, Job, Session, StaffUser
 from sessions_app.services.jobs import job_run
 from tests.admin_rows import page
@@ -20,7 +20,7 @@ LIST = "/admin/backups_app/backup/"
 @pytest.fixture(autouse=True)
 def backup_dir(settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     return settings.BACKUP_DIR
 
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup
 from backups_app.services.backups import archive_inspect, backup_create
 from backups_app.services.backups.folders import archive_names
 from backups_app.services.backups.handing_out import backup_hand_out, backup_hand_out_size
 from backups_app.services.backups.runs import backup_begin
+from config.generated_secrets import new_backup_signing_key
 from config.shared.callers import SYSTEM
 from sessions_app.models import AuditEntry, Job, Session
 from sessions_app.services.jobs import job_run
@@ -26,7 +26,7 @@ PATH = "/api/backups/"
 @pytest.fixture(autouse=True)
 def backup_dir(settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     return settings.BACKUP_DIR
 
 

@@ -12,7 +12,7 @@ import zstandard
 from backups_app.archive import ArchiveRefused, packing, reading
 from backups_app.archive.manifest import FORMAT_VERSION, MANIFEST, SIGNATURE, manifest_bytes
 from backups_app.archive.sealing import sealed
-from backups_app.archive.signatures import new_signing_key
+from config.generated_secrets import new_backup_signing_key
 from tests.backups_app.archives import IDENTITY, LABEL, SIGNING_KEY, VERIFY_KEY, make_archive
 
 SEED = 20261129
@@ -151,7 +151,7 @@ def test_an_archive_without_a_signature_is_refused(tmp_path):
 
 def test_a_forged_archive_for_the_right_recipient_is_refused(tmp_path):
     made = make_archive(tmp_path)
-    forger = new_signing_key()
+    forger = new_backup_signing_key()
     made.sign((made.folder / MANIFEST).read_bytes(), forger)
     assert "not trusted" in _refused(made).reason
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backups_app.archive.signatures import new_signing_key, verify_key_of
+from backups_app.archive.signatures import verify_key_of
+from config.generated_secrets import new_backup_signing_key
 from history_app.models import Message
 from tests.backups_app.archives import VERIFY_KEY
 from tests.backups_app.restores import create, made
@@ -52,7 +53,7 @@ def run(encrypted, settings, tmp_path):
 def test_the_signature_is_checked(run):
     done = run(1)
     assert done.returncode == 0, done.stderr
-    stranger = verify_key_of(new_signing_key())
+    stranger = verify_key_of(new_backup_signing_key())
     assert run(1, VERIFY_KEY=stranger).returncode != 0
 
 

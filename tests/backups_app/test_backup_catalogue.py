@@ -5,9 +5,10 @@ import shutil
 import pytest
 from django.conf import settings as configured
 
-from backups_app.archive.signatures import new_signing_key, verify_key_of
+from backups_app.archive.signatures import verify_key_of
 from backups_app.models import Backup
 from backups_app.services.backups import backup_create, backup_verify, backups_scan
+from config.generated_secrets import new_backup_signing_key
 from config.shared.errors import Conflict, Unavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _folders(store, settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
 
 
 def _create(now, name):
@@ -50,7 +51,7 @@ def test_a_stranger_s_archive_gets_no_row(now, settings):
     own = settings.BACKUP_SIGNING_KEY
     _create(now, "theirs")
     Backup.objects.all().delete()
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     (found,) = backups_scan(now=now)
     assert (found.standing, Backup.objects.count()) == ("foreign", 0)
     assert "not trusted" in found.reason

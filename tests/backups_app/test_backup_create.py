@@ -7,10 +7,11 @@ import subprocess
 import pytest
 
 from backups_app.archive import ArchiveRefused
-from backups_app.archive.signatures import new_signing_key, verify_key_of
+from backups_app.archive.signatures import verify_key_of
 from backups_app.models import Backup
 from backups_app.services.backups import archive_inspect, backup_create, backup_verify
 from backups_app.services.backups.tables import ARCHIVED
+from config.generated_secrets import new_backup_signing_key
 from config.shared.errors import Conflict, Unavailable
 from config.shared.jobs import JobCancelled
 from sessions_app.models import Event
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _folders(store, settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def test_progress_is_told_in_rows_of_tables(now):
 def test_an_archive_of_a_stranger_is_not_even_described(now, settings):
     backup = _create(now)
     own = settings.BACKUP_SIGNING_KEY
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     with pytest.raises(ArchiveRefused, match="not trusted"):
         archive_inspect(_folder(settings, backup))
     settings.BACKUP_TRUSTED_KEYS = [verify_key_of(own)]

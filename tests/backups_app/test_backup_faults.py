@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 from django.db import connection, connections
 
-from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup
 from backups_app.services.backups import backup_create, backup_verify
+from config.generated_secrets import new_backup_signing_key
 from config.shared.errors import Unavailable
 from sessions_app.models import Event, Job
 from sessions_app.services.jobs import job_enqueue, job_run
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def backup_dir(request, settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     return settings.BACKUP_DIR
 
 

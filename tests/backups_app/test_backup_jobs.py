@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup, Restore
 from backups_app.services.backups.folders import archive_names
 from backups_app.services.backups.runs import backup_begin, restore_begin
+from config.generated_secrets import new_backup_signing_key
 from config.schedule_sync import schedule_synchronise
 from config.shared.callers import Caller
 from sessions_app.models import AuditEntry, Event, Job, Session
@@ -23,7 +23,7 @@ ADA = Caller("key", "ada", "admin", None, None)
 @pytest.fixture(autouse=True)
 def backup_dir(store, settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     return settings.BACKUP_DIR
 
 
@@ -64,9 +64,9 @@ def test_what_was_asked_to_stop_stops_and_leaves_nothing(backup_dir, monkeypatch
 
     usual = create._tables_write
 
-    def stopped(store, writer, check):
+    def stopped(*given):
         Job.objects.filter(pk=job.pk).update(cancel_requested=True)
-        return usual(store, writer, check)
+        return usual(*given)
 
     monkeypatch.setattr(create, "_tables_write", stopped)
     assert _run(job).state == "cancelled"

@@ -1,12 +1,8 @@
 """Making and restoring are killed at any moment: what was good stays good, and the store is never half of anything."""
 
-import os
 import random
-import subprocess
-import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
@@ -18,10 +14,10 @@ from backups_app.services.backups import backup_verify, stale_backups_fail
 from backups_app.services.backups.folders import archive_names
 from history_app.models import Message
 from tests import factories
-from tests.backups_app.restores import content, create, own_url, restore
+from tests.backups_app.restores import content, create, restore
 from tests.backups_app.stores import fill_store
+from tests.backups_app.working import work_start
 
-ROOT = Path(__file__).resolve().parents[2]
 # Each kill is at another part of how long the work takes, from its first moment to just behind its end.
 LATEST = 1.1
 
@@ -54,30 +50,6 @@ def filled():
     return good, before, content()
 
 
-def _start(*arguments):
-    own = {
-        "DATABASE_URL": own_url(),
-        "DATA_DIR": str(configured.DATA_DIR),
-        "BACKUP_DIR": str(configured.BACKUP_DIR),
-        "BACKUP_SIGNING_KEY": configured.BACKUP_SIGNING_KEY,
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "ENV_FILE": "",
-        "LOG_LEVEL": "CRITICAL",
-        "SECRET_KEY": "x" * 50,
-        "FIELD_ENCRYPTION_KEYS": ",".join(configured.FIELD_ENCRYPTION_KEYS),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.backups_app.backup_work", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **own},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "begun\n", process.stderr.read()
-    return process
-
-
 def _ended(process):
     out, error = process.communicate(timeout=120)
     assert out == "done\n", error
@@ -85,7 +57,7 @@ def _ended(process):
 
 def _killed(seconds, *arguments):
     """Start the work, kill it after so many seconds, and return whether it was killed before its end."""
-    process = _start(*arguments)
+    process = work_start(*arguments)
     time.sleep(seconds)
     process.kill()
     out, _error = process.communicate(timeout=60)
@@ -94,7 +66,7 @@ def _killed(seconds, *arguments):
 
 def _seconds(*arguments):
     """Return how long the work takes once the process is up."""
-    process, began = _start(*arguments), time.monotonic()
+    process, began = work_start(*arguments), time.monotonic()
     _ended(process)
     return time.monotonic() - began
 

@@ -8,9 +8,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup, Restore
 from backups_app.services.backups.folders import archive_names
+from config.generated_secrets import new_backup_signing_key
 from sessions_app.models import Session
 from tests import factories
 from tests.backups_app.stores import counts, fill_store
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def backup_dir(store, settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     return settings.BACKUP_DIR
 
 
@@ -48,6 +48,31 @@ def test_one_is_made_listed_verified_and_deleted(backup_dir):
     assert archive_names() == ["mine"]
     assert "is removed" in _backup("delete", "mine", "--yes")
     assert archive_names() == []
+
+
+def test_the_public_key_is_what_another_installation_trusts(settings):
+    _backup("create", "mine")
+    key = _backup("key").strip()
+    assert _told("key") == {"public_key": key, "id": _manifest(settings, "mine")["signing_key_id"]}
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
+    with pytest.raises(CommandError, match="not trusted"):
+        _backup("verify", "mine")
+    settings.BACKUP_TRUSTED_KEYS = [key]
+    assert "is good" in _backup("verify", "mine")
+    settings.BACKUP_SIGNING_KEY = ""
+    with pytest.raises(CommandError, match="BACKUP_SIGNING_KEY is not set"):
+        _backup("key")
+
+
+def test_a_trusted_key_that_is_none_is_named(settings):
+    _backup("create", "mine")
+    settings.BACKUP_TRUSTED_KEYS = ["ssh-ed25519 AAAA"]
+    with pytest.raises(CommandError, match="BACKUP_TRUSTED_KEYS: 'ssh-ed25519 AAAA' is no public key"):
+        _backup("verify", "mine")
+
+
+def _manifest(settings, name):
+    return json.loads((settings.BACKUP_DIR / name / "manifest.json").read_bytes())
 
 
 def test_machines_read_the_same():

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.conf import settings as configured
 
-from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup
 from backups_app.services.backups import (
     backup_create,
@@ -18,6 +17,7 @@ from backups_app.services.backups import (
 )
 from backups_app.services.backups.folders import archive_names, partial_folder
 from backups_app.services.backups.runs import backup_begin
+from config.generated_secrets import new_backup_signing_key
 from config.shared.callers import SYSTEM
 from config.shared.errors import Unavailable
 from sessions_app.models import Session
@@ -31,7 +31,7 @@ KEEP = 4
 @pytest.fixture(autouse=True)
 def _folders(store, settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
 
 
 def _full(done=0, total=None, label="") -> None:

@@ -10,6 +10,7 @@ from analytics_app.models import UserUsage
 from backups_app.archive import ArchiveRefused
 from backups_app.models import Backup, Restore
 from backups_app.services.backups import progress, watched
+from backups_app.services.backups.restore import SWAPPING_IN
 from config.shared.errors import Conflict, InvalidInput, Unavailable
 from config.shared.jobs import JobCancelled
 from history_app.models import Message, SearchProgress
@@ -168,6 +169,30 @@ def test_progress_is_told_from_outside_of_the_transaction():
     done = restore(create(), replace=True, check=look)
     assert told
     assert all(0 <= number <= total == 3 * done.row_count for number, total in told)
+
+
+def _steps_told(**options):
+    """Restore, and return what the look was told was at work, in order."""
+    fill_store(repeated=1)
+    told = []
+    restore(create(), replace=True, check=lambda done, total, label: told.append(label), **options)
+    return told
+
+
+@pytest.mark.usefixtures("looked_at_often")
+def test_a_look_that_writes_nothing_is_told_of_every_step():
+    told = _steps_told()
+    assert any(label.startswith(("writing", "comparing")) for label in told)
+
+
+@pytest.mark.usefixtures("looked_at_often")
+def test_a_look_that_writes_to_the_store_is_told_before_its_file_is_locked():
+    told = _steps_told(told_in_store=True)
+    if connection.vendor == "sqlite":
+        assert told[-1] == SWAPPING_IN
+    else:
+        assert SWAPPING_IN not in told
+        assert any(label.startswith(("writing", "comparing")) for label in told)
 
 
 def test_while_a_backup_is_made_nothing_is_restored(now):

@@ -10,15 +10,18 @@ import msgspec
 import pyrage
 import pytest
 import zstandard
+from django.db import connection
 
 from backups_app.archive import ArchiveRefused
 from backups_app.archive.manifest import MANIFEST, SIGNATURE, TABLES, manifest_bytes
 from backups_app.archive.rows import LineReader
-from backups_app.archive.signatures import key_id, new_signing_key, verify_key_of
+from backups_app.archive.signatures import key_id, verify_key_of
 from backups_app.models import Backup, Restore
 from backups_app.services.backups import backup_verify
+from config.generated_secrets import new_backup_signing_key
 from tests.backups_app.restores import content, create, made, restore
 from tests.backups_app.stores import IDENTITY, fill_store
+from tests.backups_app.working import work_start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("archives")]
 
@@ -134,7 +137,7 @@ def test_files_that_changed_places_are_found(kept):
 def test_a_forged_archive_is_refused_and_only_its_signature_keeps_it_out(kept, settings):
     """The recipients of the encryption are public: anybody can make an archive that opens here."""
     _backup, archive = kept
-    forger = new_signing_key()
+    forger = new_backup_signing_key()
     told = archive.manifest
     forged = msgspec.structs.replace(told, signing_key_id=key_id(verify_key_of(forger)))
     assert told.encryption.recipients == [str(IDENTITY.to_public())]
@@ -275,9 +278,19 @@ def test_a_hostile_archive_is_refused_though_a_trusted_key_signed_it(kept, tmp_p
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(1800)
 def test_a_million_entries_are_not_even_listed(kept):
     backup, archive = kept
     folder = archive.folder / TABLES / "history_app.message"
     for number in range(1_000_000):
         os.close(os.open(folder / f"{number}", os.O_CREAT | os.O_WRONLY))
     assert _refused(backup).startswith((TABLES, archive.folder.name))
+    # In a process of its own, whose peak of memory is that of this one restore.
+    connection.close()
+    process = work_start("restore", backup.name)
+    with process:
+        told = process.stderr.read()
+        _pid, _status, used = os.wait4(process.pid, 0)
+        process.returncode = 1
+    assert "ArchiveRefused" in told
+    assert used.ru_maxrss < 300 * 1024

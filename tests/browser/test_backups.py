@@ -6,10 +6,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from backups_app.archive.signatures import new_signing_key
 from backups_app.models import Backup, Restore
 from backups_app.services.backups import backup_create
 from backups_app.services.backups.runs import backup_begin, backup_fail
+from config.generated_secrets import new_backup_signing_key
 from sessions_app.models import Job, Session, StaffUser
 from sessions_app.services.jobs import job_run
 from tests.factories import make_backup, make_message, make_session
@@ -21,7 +21,7 @@ SHOTS = os.environ.get("SCREENSHOTS")
 @pytest.fixture(autouse=True)
 def _folders(settings, tmp_path):
     settings.BACKUP_DIR = tmp_path / "backups"
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
 
 
 @pytest.fixture

@@ -42,6 +42,13 @@ def note(run, subject="", raises=None):
     return {"subject": subject}
 
 
+@job("test.words")
+def words(run, texts):
+    for text in texts:
+        run.progress(done=0, total=1, text=text)
+        during(run, text)
+
+
 @job("test.steps")
 def steps(run, count):
     for done in range(count):
@@ -197,6 +204,14 @@ def test_a_queued_job_is_stopped_at_once(project):
     assert AuditEntry.objects.filter(action="job.cancel", target_id=str(asked.pk)).count() == 1
     with pytest.raises(Conflict):
         job_cancel(job=asked, caller=SYSTEM, now=NOW)
+
+
+def test_a_step_with_another_name_is_told_at_once(meanwhile, project):
+    asked = job_enqueue(kind="test.words", arguments={"texts": ["reading", "reading", "swapping in"]}, now=NOW)
+    told = []
+    meanwhile(lambda run, _text: told.append(Job.objects.get(pk=run.job_id).progress_text))
+    assert job_run(job_id=asked.pk, clock=at()) == "succeeded"
+    assert told == ["reading", "reading", "swapping in"]
 
 
 def test_a_running_job_stops_at_its_next_look(meanwhile, project):

@@ -1,4 +1,4 @@
-"""`manage.py backup create|list|verify|restore|prune|scan|delete`: archives of the whole store by command."""
+"""`manage.py backup create|list|verify|restore|prune|scan|delete|key`: archives of the whole store by command."""
 
 import json
 from argparse import ArgumentParser
@@ -13,6 +13,7 @@ from django.utils import timezone
 from rich.filesize import decimal
 
 from backups_app.archive import ArchiveRefused
+from backups_app.archive.signatures import key_id
 from backups_app.management.parts import add_part_arguments, choice_stated, part_told
 from backups_app.management.progress import progress_shown
 from backups_app.management.restores import has_been, would_be
@@ -25,6 +26,7 @@ from backups_app.services.backups import (
     backup_verify,
     backups_prune,
     backups_scan,
+    public_key,
 )
 from backups_app.services.backups.catalogue import Standing
 from backups_app.services.backups.parts import Choice, backup_restore_part
@@ -47,6 +49,7 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         create = actions.add_parser("create", help="make a backup now, and read it back")
         create.add_argument("name", nargs="?", help="a name of a-z, 0-9, dot, dash, underscore (default: the time)")
+        create.add_argument("--fast", action="store_true", help="give way to nobody, whatever BACKUP_GIVES_WAY says")
         listing = actions.add_parser("list", help="list the backups, the newest first")
         verify = actions.add_parser("verify", help="read a backup back in full")
         restore = actions.add_parser("restore", help="make a store what a backup holds")
@@ -57,11 +60,12 @@ class Command(BaseCommand):
         prune = actions.add_parser("prune", help="remove old backups until MAX_BACKUPS are left")
         scan = actions.add_parser("scan", help="look through BACKUP_DIR, and list archives that are not known yet")
         delete = actions.add_parser("delete", help="remove a backup")
+        key = actions.add_parser("key", help="print the public key, which others put into BACKUP_TRUSTED_KEYS")
         for action in (verify, delete):
             action.add_argument("name", help="the name, as `list` shows it")
         for action in (restore, prune, delete):
             action.add_argument("--yes", action="store_true", help="do it; without this it is only told")
-        for action in (create, listing, verify, restore, prune, scan, delete):
+        for action in (create, listing, verify, restore, prune, scan, delete, key):
             action.add_argument("--json", action="store_true", help="print a machine-readable result")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -77,8 +81,9 @@ class Command(BaseCommand):
 
     def _create(self, options: Options, now: datetime) -> None:
         asked = {"name": options["name"], "trigger": Backup.Trigger.COMMAND, "requested_by": CALLER.name}
+        gives_way = False if options["fast"] else None
         with progress_shown("Backing up", quiet=options["json"]) as check:
-            backup = backup_create(**asked, now=now, check=check)
+            backup = backup_create(**asked, now=now, check=check, gives_way=gives_way)
         text = f"Backup {backup.name} is made and verified: {backup.row_count:,} rows, {decimal(backup.size_bytes)}."
         self._tell(options, _row(backup), f"{text}\nIt is in {settings.BACKUP_DIR / backup.location}.")
 
@@ -151,6 +156,10 @@ class Command(BaseCommand):
         text = f"Backup {backup.name} ({decimal(backup.size_bytes)}) {done}."
         told = {"name": backup.name, "removed": options["yes"]}
         self._tell(options, told, text + _say_yes(options, [backup.name]))
+
+    def _key(self, options: Options, now: datetime) -> None:
+        key = public_key()
+        self._tell(options, {"public_key": key, "id": key_id(key)}, key)
 
     def _tell(self, options: Options, told: Any, text: str) -> None:
         shown = json.dumps(told) if options["json"] else text

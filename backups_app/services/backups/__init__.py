@@ -3,6 +3,7 @@
 from backups_app.services.backups.catalogue import backups_scan
 from backups_app.services.backups.create import backup_create
 from backups_app.services.backups.handing_out import HandedOut, backup_hand_out, backup_hand_out_size
+from backups_app.services.backups.keys import public_key
 from backups_app.services.backups.removing import backup_delete, backup_protect, backups_prune, stale_backups_fail
 from backups_app.services.backups.restore import backup_restore
 from backups_app.services.backups.verify import BackupReport, Inspected, archive_inspect, backup_verify
@@ -21,5 +22,6 @@ __all__ = [
     "backup_verify",
     "backups_prune",
     "backups_scan",
+    "public_key",
     "stale_backups_fail",
 ]

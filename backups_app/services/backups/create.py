@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,23 +16,32 @@ from backups_app.archive.signatures import key_id, verify_key_of
 from backups_app.archive.writing import disk_sync
 from backups_app.models import Backup
 from backups_app.services.backups import keys
+from backups_app.services.backups.giving_way import Neighbours, priority_lower
 from backups_app.services.backups.progress import Check, Progress, unwatched
 from backups_app.services.backups.runs import backup_begin, backup_fail, lease_kept
 from backups_app.services.backups.snapshots import Snapshot, snapshot
 from backups_app.services.backups.tables import archived_models, columns_of, primary_key_of
+from backups_app.services.backups.watched import apart
 from config.shared.errors import Unavailable
 from sessions_app.models import Event
 from sessions_app.services.events import event_record
 
 
 def backup_create(
-    *, name: str | None, trigger: str, requested_by: str, now: datetime, check: Check = unwatched
+    *,
+    name: str | None,
+    trigger: str,
+    requested_by: str,
+    now: datetime,
+    check: Check = unwatched,
+    gives_way: bool | None = None,
 ) -> Backup:
     """Make a full archive of the store and return its row, which is verified.
 
-    `check(done, total, label)` is told how far it is, in rows, and may raise to stop it. Whatever goes wrong is kept
-    with the row, nothing of the archive stays, and the cause is raised: InvalidInput for a bad name, Conflict for a
-    taken one, while another is made or where keys are missing, Unavailable when disk or database refuse.
+    `check(done, total, label)` is told how far it is, in rows, by a thread of the work, and may raise to stop it. With
+    `gives_way` (None: as BACKUP_GIVES_WAY says) it takes what others leave of processors and database. Whatever goes
+    wrong is kept with the row, nothing of the archive stays, and the cause is raised: InvalidInput for a bad name,
+    Conflict for a taken one, while another is made or where keys are missing, Unavailable when disk or database refuse.
     """
     backup = backup_begin(name=name, trigger=trigger, requested_by=requested_by, now=now)
     began = time.monotonic()
@@ -43,7 +52,9 @@ def backup_create(
     partial = backup_folder() / f".{backup.name}.partial"
     try:
         with _refusals_told(), lease_kept(backup):
-            archive = _made(backup, partial, check)
+            polite = settings.BACKUP_GIVES_WAY if gives_way is None else gives_way
+            previous = _previous(backup)
+            archive = apart(lambda told: _made(backup, previous, partial, told, polite), check)
             partial.rename(backup_folder() / backup.location)
             disk_sync(backup_folder())
             return _verified(backup, archive, clock())
@@ -86,14 +97,17 @@ def _refusals_told() -> Iterator[None]:
         ) from error
 
 
-def _made(backup: Backup, partial: Path, check: Check) -> Archive:
+def _made(backup: Backup, previous: Previous | None, partial: Path, check: Check, gives_way: bool) -> Archive:
     """Write the whole archive under its temporary name, and read it back from the disk."""
     key, recipients = keys.signing_key(), keys.recipients()
     identities, trusted = keys.identities(), keys.trusted_keys()
     backup_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-    with snapshot() as store, ArchiveWriter(partial, recipients=recipients) as writer:
+    # What is read back to its last line needs no look before it is sealed.
+    unseen = bool(recipients) and not identities
+    with snapshot() as store, ArchiveWriter(partial, recipients=recipients, unpacks=unseen) as writer:
+        rest = _way_given() if gives_way else _unhindered
         migrations = store.migrations()
-        _tables_write(store, writer, check)
+        _tables_write(store, writer, check, rest)
         manifest = Manifest(
             format=FORMAT,
             format_version=FORMAT_VERSION,
@@ -101,7 +115,7 @@ def _made(backup: Backup, partial: Path, check: Check) -> Archive:
             parents=[],
             name=backup.name,
             sequence=backup.sequence or 1,
-            previous=_previous(backup),
+            previous=previous,
             app_version=str(settings.SPECTACULAR_SETTINGS["VERSION"]),
             migrations=migrations,
             database=Database(store.vendor, store.version),
@@ -114,12 +128,30 @@ def _made(backup: Backup, partial: Path, check: Check) -> Archive:
         writer.finish(manifest, key)
     archive = archive_open(partial, trusted=trusted, identities=identities, name=backup.name)
     reading = Progress(check, manifest.stored_bytes)
-    archive.check_stored(lambda done: reading.add(done, "reading back"))
+
+    def tick(done: int) -> None:
+        reading.add(done, "reading back")
+        rest()
+
+    archive.check_stored(tick)
     reading.tell("read back")
     return archive
 
 
-def _tables_write(store: Snapshot, writer: ArchiveWriter, check: Check) -> None:
+def _way_given() -> Callable[[], None]:
+    """Give way from now on, for the rest of this thread, and return what is called after each piece of work.
+
+    Not before the snapshot is there: on SQLite writers wait while the file is copied.
+    """
+    priority_lower()
+    return Neighbours().rest
+
+
+def _unhindered() -> None:
+    """Rest for nobody."""
+
+
+def _tables_write(store: Snapshot, writer: ArchiveWriter, check: Check, rest: Callable[[], None]) -> None:
     tables = [(model, columns_of(model)) for model in archived_models()]
     extents = {model: store.extent(model._meta.db_table, columns) for model, columns in tables}
     progress = Progress(check, sum(extent.rows for extent in extents.values()))
@@ -129,6 +161,7 @@ def _tables_write(store: Snapshot, writer: ArchiveWriter, check: Check) -> None:
         for rows in store.rows(model._meta.db_table, columns, extents[model]):
             table.add(rows)
             progress.add(len(rows), label)
+            rest()
         if table.end().rows != extents[model].rows:
             raise ArchiveRefused(label, f"{table.rows} rows were read of the {extents[model].rows} that were counted")
     progress.tell("written")

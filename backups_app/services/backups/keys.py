@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from backups_app.archive.sealing import BadRecipient, identities_read, recipients_read
-from backups_app.archive.signatures import BadKey, verify_key_of
+from backups_app.archive.signatures import BadKey, key_id, verify_key_of
 from config.shared.errors import Conflict
 
 
@@ -21,12 +21,22 @@ def signing_key() -> str:
     return str(settings.BACKUP_SIGNING_KEY)
 
 
+def public_key() -> str:
+    """Return the public key of this installation: what others put into their BACKUP_TRUSTED_KEYS. Raises Conflict."""
+    return verify_key_of(signing_key())
+
+
 def trusted_keys() -> list[str]:
     """Return the public keys whose archives are taken: our own, and BACKUP_TRUSTED_KEYS. Raises Conflict."""
-    own = [verify_key_of(signing_key())] if settings.BACKUP_SIGNING_KEY else []
+    own = [public_key()] if settings.BACKUP_SIGNING_KEY else []
     keys = [*own, *settings.BACKUP_TRUSTED_KEYS]
     if not keys:
         raise Conflict("Neither BACKUP_SIGNING_KEY nor BACKUP_TRUSTED_KEYS is set: no archive can be trusted.")
+    for key in keys:
+        try:
+            key_id(key)
+        except BadKey as error:
+            raise Conflict(f"BACKUP_TRUSTED_KEYS: {key[:20]!r} is no public key (32 bytes in base64).") from error
     return keys
 
 

@@ -40,6 +40,7 @@ from sessions_app.services.projects import default_project_ensure
 from sessions_app.services.staff_edits import row_audit
 
 OWN_STORE, OWN_ALIAS = "this store", "default"
+SWAPPING_IN = "swapping in: SQLite's file is locked until that is done"
 
 
 @dataclass
@@ -53,6 +54,7 @@ class _Work:
     clock: Callable[[], datetime]
     target: Callable[[], BaseDatabaseWrapper]
     into_own_store: bool
+    told_in_store: bool
     report: dict[str, Any] = field(default_factory=dict)
     rows: int = 0
 
@@ -68,13 +70,15 @@ def backup_restore(
     using: str = OWN_ALIAS,
     target_url: str = "",
     check: Check = unwatched,
+    told_in_store: bool = False,
 ) -> Restore:
     """Make a store what an archive holds, and return the row that tells of it.
 
     `source` is a backup, or the folder of an archive from elsewhere. The target is the database `using`, or the one at
     `target_url` (as DATABASE_URL has them), of any kind; a database without tables gets them. It must be empty unless
     `replace` is said. With `dry_run` everything is read and checked, and nothing is written. `check(done, total,
-    label)` is told how far it is, and may raise to stop it. Called outside of any transaction.
+    label)` is told how far it is, and may raise to stop it; with `told_in_store` it writes to this store, and is not
+    called while SQLite's file is locked. Called outside of any transaction.
 
     The target is as the archive or as it was before, never in between. The cause of a failure is kept with the row, and
     raised: ArchiveRefused names the file of an archive that is not as it was made; Conflict where the target is not
@@ -91,6 +95,7 @@ def backup_restore(
         clock=clock_from(now),
         target=lambda: database_of_url(target_url) if target_url else database_of_alias(using),
         into_own_store=not target_url and using == OWN_ALIAS,
+        told_in_store=told_in_store,
     )
     try:
         with lease_kept(work.restore), refusals_told():
@@ -147,7 +152,9 @@ def _restored(work: _Work, archive: Archive, watch: Watch) -> None:
         if work.dry_run:
             work.report["there"] = there
             return
-        watch.undisturbed = work.into_own_store and connection.vendor == "sqlite"
+        if work.told_in_store and work.into_own_store and connection.vendor == "sqlite":
+            progress.tell(SWAPPING_IN)
+            watch.fall_silent()
         store_load(
             connection=connection,
             scratch=scratch,

@@ -102,12 +102,17 @@ class Run:
         self.clock = clock
         self.now = clock()
         self._looked = 0.0
+        self._text = ""
 
     def progress(self, *, done: int | None = None, total: int | None = None, text: str = "") -> None:
-        """Store how far the job is, twice a second at most (the end always), and look whether it is to stop."""
+        """Store how far the job is, twice a second at most, and look whether it is to stop.
+
+        The end and a step with another text are always stored.
+        """
         is_end = done is not None and done == total
-        if not self._looks_again() and not is_end:
+        if not self._looks_again() and not is_end and text == self._text:
             return
+        self._text = text
         values: dict[str, Any] = {"progress_text": text[:TEXT_LENGTH], "due_at": lease_end(self.clock())}
         if done is not None:
             values["progress_done"] = done
