@@ -293,4 +293,5 @@ def test_a_million_entries_are_not_even_listed(kept):
         _pid, _status, used = os.wait4(process.pid, 0)
         process.returncode = 1
     assert "ArchiveRefused" in told
+    assert list(Restore.objects.values_list("status", flat=True)) == ["failed", "failed"]
     assert used.ru_maxrss < 300 * 1024

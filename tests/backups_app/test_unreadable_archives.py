@@ -9,9 +9,10 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from backups_app.archive.signatures import new_signing_key, signature_made, verify_key_of
+from backups_app.archive.signatures import signature_made, verify_key_of
 from backups_app.models import Backup
 from backups_app.services.backups import backup_delete, backup_verify, backups_prune, backups_scan
+from config.generated_secrets import new_backup_signing_key
 from config.shared.callers import SYSTEM
 from config.shared.errors import Conflict, Unavailable
 from tests.backups_app.restores import create, restore
@@ -70,7 +71,7 @@ def test_without_its_identity_nobody_can_say_whether_it_is_good(encrypted, setti
 
 def test_the_key_of_former_days_is_asked_for(archives, settings):
     backup, former = create("kept"), verify_key_of(settings.BACKUP_SIGNING_KEY)
-    settings.BACKUP_SIGNING_KEY = new_signing_key()
+    settings.BACKUP_SIGNING_KEY = new_backup_signing_key()
     with pytest.raises(Conflict, match="not trusted here"):
         backup_verify(backup=backup, now=NOW)
     settings.BACKUP_TRUSTED_KEYS = [former]
@@ -80,7 +81,7 @@ def test_the_key_of_former_days_is_asked_for(archives, settings):
 def test_a_stranger_s_signature_under_our_manifest_is_damage(archives):
     backup = create("kept")
     signature = archives / "kept" / "manifest.json.sig"
-    signature.write_bytes(signature_made((archives / "kept" / "manifest.json").read_bytes(), new_signing_key()))
+    signature.write_bytes(signature_made((archives / "kept" / "manifest.json").read_bytes(), new_backup_signing_key()))
     assert backup_verify(backup=backup, now=NOW).file == "manifest.json.sig"
     assert backup.status == "damaged"
 
