@@ -1,5 +1,6 @@
 """Query parameters of figures: counts, days and periods, each refused by name where it makes no sense."""
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from config.shared.errors import InvalidInput
 MOST_DAYS = 366
 DEFAULT_PERIOD_DAYS = 30
 EARLIEST_YEAR = 1971
+# Python reads weeks and days without dashes, too; a client that writes those by mistake had better know.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 START = OpenApiParameter("start", OpenApiTypes.DATETIME, description="From this moment on; default: 30 days back.")
 END = OpenApiParameter("end", OpenApiTypes.DATETIME, description="Before this moment; default: now.")
 
@@ -40,12 +43,15 @@ def day_of(request: Any, name: str, *, default: date) -> date:
     stated = request.query_params.get(name)
     if stated is None:
         return default
+    refusal = InvalidInput.at(f"/{name}", _("A day is written as 2026-03-14."))
+    if not _DAY.fullmatch(stated):
+        raise refusal
     try:
         day = date.fromisoformat(stated)
     except ValueError as error:
-        raise InvalidInput.at(f"/{name}", _("A day is written as 2026-03-14.")) from error
+        raise refusal from error
     if not EARLIEST_YEAR <= day.year < date.max.year:
-        raise InvalidInput.at(f"/{name}", _("A day is written as 2026-03-14."))
+        raise refusal
     return day
 
 

@@ -54,6 +54,19 @@ class FactFilterSet(LedgerFilterSet):
         return queryset.filter(record_id=value)
 
 
+class CountedFilterSet(FactFilterSet):
+    """Facts that are counted over a period, by the days of a zone. A period that ends before it begins is a mistake."""
+
+    tz = ZoneFilter()
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Return the facts of the period. Raises InvalidInput where it is none."""
+        start, end = (self.form.cleaned_data[name] for name in ("start", "end"))
+        if start is not None and end is not None and start >= end:
+            raise InvalidInput.at("/end", _("The end lies after the start."))
+        return super().filter_queryset(queryset)
+
+
 class MessageFilterSet(FactFilterSet):
     """Messages, also by who speaks."""
 
@@ -96,10 +109,8 @@ class ToolCallFilterSet(FactFilterSet):
         fields: tuple[str, ...] = ()
 
 
-class ToolStatisticsFilterSet(ToolCallFilterSet):
-    """Tool calls that are counted, by the days of a zone."""
-
-    tz = ZoneFilter()
+class ToolStatisticsFilterSet(CountedFilterSet, ToolCallFilterSet):
+    """Tool calls that are counted."""
 
 
 class LLMCallFilterSet(FactFilterSet):
@@ -138,10 +149,8 @@ class ErrorFilterSet(FactFilterSet):
         fields: tuple[str, ...] = ()
 
 
-class ErrorStatisticsFilterSet(ErrorFilterSet):
-    """Errors that are counted, by the days of a zone."""
-
-    tz = ZoneFilter()
+class ErrorStatisticsFilterSet(CountedFilterSet, ErrorFilterSet):
+    """Errors that are counted."""
 
 
 class MetricFilterSet(FactFilterSet):

@@ -132,6 +132,8 @@ def test_an_outsider_sees_nothing_of_it(owner, outsider, anonymous, noon, *, pat
         ("tokens/monthly", {"months": "x"}, "/months"),
         ("tokens/ranking", {"date": "14.3.2026"}, "/date"),
         ("tokens/ranking", {"date": "0001-01-01"}, "/date"),
+        ("tokens/ranking", {"date": "20260314"}, "/date"),
+        ("tokens/ranking", {"date": "2026-W11-6"}, "/date"),
         ("tokens/ranking", {"top": "1001"}, "/top"),
         ("costs", {"by": "colour"}, "/by"),
         ("costs", {"start": "yesterday"}, "/start"),

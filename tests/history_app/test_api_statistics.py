@@ -251,7 +251,16 @@ def test_statistics_show_nothing_from_behind_the_wall(outsider, anonymous, calls
 
 @pytest.mark.parametrize("path", [TOOLS, ERRORS])
 @pytest.mark.parametrize(
-    "parameters", [{"page_size": 5}, {"start": "x"}, {"severity": "loud"}, {"tool": "search"}, {"tz": "Nowhere/No"}]
+    "parameters",
+    [
+        {"page_size": 5},
+        {"start": "x"},
+        {"severity": "loud"},
+        {"tool": "search"},
+        {"tz": "Nowhere/No"},
+        {"end": "2026-03-01T00:00:00Z", "start": "2026-03-02T00:00:00Z"},
+        {"end": "2026-03-01T00:00:00Z", "start": "2026-03-01T00:00:00Z"},
+    ],
 )
 def test_a_senseless_parameter_is_named(owner, path, parameters):
     answer = owner.get(path, parameters)
