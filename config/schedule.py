@@ -89,7 +89,7 @@ SCHEDULE = (
     ScheduledJob(
         name="import-uploads-prune",
         job="imports.prune_uploads",
-        description="Removes uploads of older stores that nobody brought in within seven days.",
+        description=_("Removes uploads of older stores that nobody brought in within seven days."),
         cron="47 3 * * *",
         expires=12 * 3600,
     ),

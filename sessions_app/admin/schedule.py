@@ -177,7 +177,7 @@ def _asked_for(job: Job) -> str:
         "when": localize(timezone.localtime(job.started_at or job.created_at)),
         "state": job.get_state_display(),
     }
-    return format_html('<br><a href="{}" class="ledger-note" dir="auto">{}</a>', link, words)
+    return format_html('<br><a href="{}" class="ledger-note ledger-aside" dir="auto">{}</a>', link, words)
 
 
 def _two_lines(when: datetime) -> str:

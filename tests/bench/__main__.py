@@ -25,6 +25,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--database", help="sqlite, or the URL of a PostgreSQL server; a database is made in it")
     parser.add_argument("--store", help="an old history store to import; without it one is made")
+    parser.add_argument("--rows", type=int, help="how many uses of tokens the section `sums` stores")
     parser.add_argument("--only", action="append", choices=sorted(SECTIONS), help="a section alone; may be repeated")
     parser.add_argument("--lines-to", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -51,6 +52,7 @@ def _measure_on(database: str, asked: argparse.Namespace) -> dict[str, list[repo
     answer = folder / "lines.json"
     options = [f"--only={name}" for name in asked.only or ()] + ["--quick"] * asked.quick
     options += [f"--store={asked.store}"] if asked.store else []
+    options += [f"--rows={asked.rows}"] if asked.rows else []
     try:
         with scratch(database) as url:
             env = databases.surroundings(url, folder / "data")
@@ -69,7 +71,7 @@ def _measure_here(asked: argparse.Namespace) -> int:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    work = Work(folder=Path(os.environ["DATA_DIR"]), store=asked.store, quick=asked.quick)
+    work = Work(folder=Path(os.environ["DATA_DIR"]), store=asked.store, quick=asked.quick, rows=asked.rows)
     asked.lines_to.write_text(json.dumps(measured(asked.only or SECTIONS, work)), encoding="utf-8")
     return 0
 

@@ -36,11 +36,12 @@ _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB"}
 
 @dataclass(frozen=True)
 class Work:
-    """How much to do, and where: a folder for files, and an old store to import where one is given."""
+    """How much to do, and where: a folder for files, an old store to import, and how many uses to sum, where given."""
 
     folder: Path
     store: str | None = None
     quick: bool = False
+    rows: int | None = None
 
     def scaled(self, full: int, quick: int) -> int:
         """Return the number for this run."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Max, Min
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -47,9 +48,10 @@ HAND_MADE = "bench_day_by_model"
 def measure(work: Work) -> list[Line]:
     """Fill the store with uses of 90 days, then measure: filling the roll-ups, reading them, and the page."""
     project = Project.objects.get(slug="default").pk
-    uses, rounds = work.scaled(1_000_000, 20_000), work.scaled(30, 5)
-    last = datetime.now(UTC)
-    fill_sums(project, uses, last)
+    made, rounds = work.scaled(1_000_000, 20_000), work.scaled(30, 5)
+    last, uses = datetime.now(UTC), work.rows or made
+    fill_sums(project, min(made, uses), last)
+    multiply_uses(min(made, uses), uses)
     filling = filling_line(uses)
     return [
         filling,
@@ -86,6 +88,27 @@ def fill_sums(project: int, uses: int, last: datetime) -> None:
     )
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+
+
+def multiply_uses(made: int, wanted: int) -> None:
+    """Make more uses of those that there are, within the database, each copy some seconds after the one before."""
+    copied = ", ".join(column for column in USAGE if column not in {"record_id", "timestamp"})
+    later = {
+        "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', timestamp, (%s) || ' seconds')",
+        "postgresql": "timestamp + MAKE_INTERVAL(secs => %s)",
+    }.get(connection.vendor, "timestamp + INTERVAL %s SECOND")
+    statement = (
+        f"INSERT INTO history_app_tokenusage (record_id, timestamp, {copied}) "
+        f"SELECT record_id || %s, {later}, {copied} FROM history_app_tokenusage "
+        "WHERE id BETWEEN %s AND %s ORDER BY id LIMIT %s"
+    )
+    ends = TokenUsage.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    with connection.cursor() as cursor:
+        for number in range(1, -(-wanted // made)):
+            left = min(made, wanted - number * made)
+            cursor.execute(statement, [f"-{number}", number, ends["first"], ends["last"], left])
+        if connection.vendor == "postgresql":
             cursor.execute("VACUUM ANALYZE")
 
 

@@ -129,7 +129,7 @@ def test_redis_loses_everything_and_no_job_is_lost(house, redis):
 def test_redis_is_killed_and_flushed_again_and_again(house, redis):
     here = house(redis.url)
     here.worker()
-    asking = here.asks("torture.effect", LONG)
+    asking = here.asks("torture.effect", LONG, "patiently")
     for number in range(1, 6):
         until(lambda share=LONG * number // 7: here.traces() >= share, LONG_SECONDS)
         redis.kill()
