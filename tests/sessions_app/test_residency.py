@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from config.shared.callers import SYSTEM
 from config.shared.errors import FencedOff, NotFound
+from history_app.services.recording import record_many
 from sessions_app.models import AuditEntry, Session, SessionActivity
 from sessions_app.services.drafts import StateDraft
 from sessions_app.services.residency import agent_heartbeat, agent_release, agents_release_idle, residencies_newest
@@ -156,6 +157,18 @@ def test_a_heartbeat_of_a_session_that_is_gone_is_not_found(store, project, now)
     session_delete(session=session, caller=SYSTEM, now=now)
     with pytest.raises(NotFound):
         beat(session, now)
+
+
+def test_the_first_heartbeat_of_a_session_without_counters_numbers_on_from_its_messages(store, project, now):
+    session = make_session(session_id="s1")
+    said = {"record_type": "message", "session_id": "s1", "role": "user", "content": "Where is my order?"}
+    record_many(project_id=project.pk, records=[said] * 3, now=now)
+    SessionActivity.objects.filter(pk=session.pk).delete()
+    assert beat(session, now).fence
+    activity = SessionActivity.objects.get(pk=session.pk)
+    assert (activity.last_sequence, activity.message_count) == (3, 3)
+    record_many(project_id=project.pk, records=[said], now=now)
+    assert list(session.message_set.order_by("pk").values_list("sequence", flat=True)) == [1, 2, 3, 4]
 
 
 def test_tokens_do_not_go_back_when_redis_loses_its_memory(store, project, now):

@@ -7,10 +7,9 @@ from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max
 
 from config.shared.retries import TryAgain
-from history_app.models import Message
+from history_app.selectors.numbering import numbers_of_sessions
 from history_app.services.drafts import Draft
 from history_app.services.ingest import statements
 from sessions_app.models import Event, Session, SessionActivity
@@ -150,7 +149,7 @@ def _create_activity(sessions: Collection[TakenSession]) -> None:
 
     Rows that were loaded past the services may lack it; to count from nothing would give numbers a second time.
     """
-    numbers = _numbers([session.pk for session in sessions if not session.made])
+    numbers = numbers_of_sessions([session.pk for session in sessions if not session.made])
     for chunk in _chunks(session.pk for session in sessions):
         begun = Session.objects.kept().filter(pk__in=chunk).order_by("pk").values_list("pk", "created_at")
         rows = []
@@ -160,16 +159,6 @@ def _create_activity(sessions: Collection[TakenSession]) -> None:
                 SessionActivity(session_id=pk, last_activity_at=created_at, last_sequence=last, message_count=count)
             )
         SessionActivity.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def _numbers(pks: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """Return the greatest number and the count of the messages of each of these sessions that has any."""
-    found = {}
-    for chunk in _chunks(pks):
-        rows = Message.objects.filter(session_id__in=chunk).order_by().values_list("session_id")
-        for pk, last, count in rows.annotate(last=Max("sequence"), count=Count("pk")):
-            found[pk] = (last, count)
-    return found
 
 
 def _lock_rows(waiting: dict[int, TakenSession]) -> None:

@@ -3,7 +3,9 @@
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from config.shared.errors import NotFound
 from sessions_app.models import Event, Session, SessionActivity
@@ -79,8 +81,16 @@ def _locked_fence(session: Session) -> int:
     if not found:
         if not Session.objects.kept().filter(pk=session.pk).exists():
             raise NotFound
-        # A session that came without one, such as from a restored row.
-        made = SessionActivity(session_id=session.pk, last_activity_at=session.created_at)
-        SessionActivity.objects.bulk_create([made], ignore_conflicts=True)
+        _make_activity(session)
         found = list(rows.all())
     return int(found[0])
+
+
+def _make_activity(session: Session) -> None:
+    """Give a session that was loaded past the services its counters, numbered on from the messages that it has."""
+    numbers = import_string(settings.AGENTLEDGER_NUMBERS_FUNCTION)([session.pk])
+    last, count = numbers.get(session.pk, (0, 0))
+    made = SessionActivity(
+        session_id=session.pk, last_activity_at=session.created_at, last_sequence=last, message_count=count
+    )
+    SessionActivity.objects.bulk_create([made], ignore_conflicts=True)
