@@ -114,6 +114,13 @@ def test_the_models_and_the_migrations_agree():
 
 
 @pytest.mark.parametrize("app", APPS)
+def test_migrations_change_rows_of_the_database_that_is_being_migrated(app):
+    sources = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / app / "migrations").glob("0*.py")}
+    assert sources
+    assert [name for name, source in sources.items() if re.search(r"\.objects\b(?!\.using\()", source)] == []
+
+
+@pytest.mark.parametrize("app", APPS)
 def test_every_constraint_and_index_carries_a_name_of_its_own(app):
     models = apps.get_app_config(app).get_models()
     names = [rule.name for model in models for rule in (*model._meta.constraints, *model._meta.indexes)]

@@ -9,7 +9,7 @@ BATCH = 500
 
 def mark_current(apps, schema_editor):
     """Say of each session's newest version that it is the current one; safe to run again."""
-    rows = apps.get_model("sessions_app", "SessionState").objects
+    rows = apps.get_model("sessions_app", "SessionState").objects.using(schema_editor.connection.alias)
     newer = rows.filter(session=models.OuterRef("session"), version__gt=models.OuterRef("version"))
     last = 0
     while True:

@@ -10,12 +10,13 @@ import config.shared.fields
 def remember(apps, schema_editor):
     """Give every setting that is there the version that it has as the first of its history."""
     config, version = (apps.get_model("sessions_app", name) for name in ("SystemConfig", "ConfigVersion"))
+    alias = schema_editor.connection.alias
     same = ("project_id", "key", "version", "section", "value_type", "value", "sealed_secrets", "description")
     rows = (
         version(**{name: getattr(row, name) for name in same}, at=row.updated_at, actor_kind="system", actor="system")
-        for row in config.objects.iterator(chunk_size=500)
+        for row in config.objects.using(alias).iterator(chunk_size=500)
     )
-    version.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    version.objects.using(alias).bulk_create(rows, batch_size=500, ignore_conflicts=True)
 
 
 class Migration(migrations.Migration):
