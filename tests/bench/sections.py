@@ -6,6 +6,8 @@ A section is imported when it is run: what it needs of Django is set up by then.
 import dataclasses
 import platform
 import sqlite3
+import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -53,8 +55,12 @@ def measured(names: Iterable[str], work: Work) -> dict[str, list[dict[str, Any]]
     database = _database()
     found = {}
     for name, title in SECTIONS.items():
-        if name in names and (lines := import_module(f"tests.bench.{name}").measure(work)):
+        if name not in names:
+            continue
+        begun = time.monotonic()
+        if lines := import_module(f"tests.bench.{name}").measure(work):
             found[f"{title}, {database}"] = [dataclasses.asdict(line) for line in lines]
+        print(f"{database}: {name} took {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return found
 
 

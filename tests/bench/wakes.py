@@ -13,7 +13,7 @@ from django.db import connection
 
 from tests.bench.report import Line
 from tests.bench.sections import Work
-from tests.config.served import Served, until
+from tests.config.served import Served, manage, until
 from tests.jobs_at_work.house import House, Redis
 
 FILES_MS, REDIS_MS, IDLE_PERCENT = 100, 20, 2
@@ -43,6 +43,7 @@ def _redis(folder: Path) -> Iterator[Redis]:
 def wake_line(broker: str, folder: Path, url: str, jobs: int, goal: int) -> Line:
     """From the moment at which a job is asked for to that at which a worker has claimed it, one job at a time."""
     folder.mkdir()
+    assert manage(folder, "migrate", "--verbosity", "0").returncode == 0
     house = House(folder, url, JOB_SWEEP_INTERVAL="3600")
     try:
         house.worker()
