@@ -28,7 +28,7 @@ demo: $(VENV)/.runtime
 	@echo "The sample is in. Look at it: make run, then http://$(BIND)/admin/"
 
 test: $(VENV)/.development
-	$(PYTHON) -m pytest -n auto -m "not browser" --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+	$(PYTHON) -m pytest -n auto --dist worksteal -m "not browser" --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
 lint: $(VENV)/.development
 	$(VENV)/bin/ruff check .

@@ -103,11 +103,11 @@ def test_a_full_disk_under_the_private_copy_fails_the_run(store, disk, settings,
     _as_it_was("full")
 
 
-def test_a_folder_without_permission_is_told_in_one_line(tmp_path):
+def test_a_folder_without_permission_is_told_in_one_line(tmp_path, migrated):
     """Root is asked for permission, too, once it has laid down the right to go without."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs setpriv")
-    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
+    migrated(tmp_path)
     assert manage(tmp_path, "backup", "create", "good").returncode == 0
     (tmp_path / "backups").chmod(0o500)
 

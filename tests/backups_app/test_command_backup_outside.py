@@ -21,10 +21,10 @@ def test_a_database_that_is_away_is_told_in_one_line(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def installed(tmp_path_factory, migrated):
     """A store of its own, as `migrate` leaves it."""
     data_dir = tmp_path_factory.mktemp("installed")
-    assert manage(data_dir, "migrate", "--verbosity", "0").returncode == 0
+    migrated(data_dir)
     return data_dir
 
 

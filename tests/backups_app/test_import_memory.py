@@ -72,13 +72,12 @@ def import_within(path, env):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", STORES)
-def test_values_of_many_megabytes_are_taken_or_told_within_the_bound(tmp_path, name):
+def test_values_of_many_megabytes_are_taken_or_told_within_the_bound(tmp_path, name, given_server, migrated):
     (tmp_path / "store").mkdir()
     wanted = STORES[name](tmp_path / "store")
-    with scratch(os.environ.get("DATABASE_URL", "")) as url:
+    with scratch(given_server) as url:
         env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(tmp_path / "data"), "LOG_LEVEL": "CRITICAL"}
-        migrate = [sys.executable, "-W", "ignore", "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=ROOT, env=env, check=True)
+        migrated(tmp_path / "data", url)
         report, peak = import_within(tmp_path / "store", env)
     told = {kind: (report["kinds"][kind]["new"], report["kinds"][kind]["rejected"]) for kind in wanted}
     assert (report["status"], told) == ("completed", wanted)

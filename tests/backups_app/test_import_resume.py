@@ -61,11 +61,10 @@ def filled(root):
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.torture)])
-def test_a_killed_import_is_resumed_and_ends_in_the_same_store(store, tmp_path, rounds):
-    with scratch(os.environ.get("DATABASE_URL", "")) as url:
+def test_a_killed_import_is_resumed_and_ends_in_the_same_store(store, tmp_path, rounds, given_server, migrated):
+    with scratch(given_server) as url:
         env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(tmp_path / "data"), "LOG_LEVEL": "CRITICAL"}
-        migrate = [sys.executable, "-W", "ignore", "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=ROOT, env=env, check=True)
+        migrated(tmp_path / "data", url)
         command = [sys.executable, "-W", "ignore", "-m", "tests.backups_app.import_under_fire"]
         done = subprocess.run(
             [*command, str(store), str(rounds), str(SEED)],

@@ -15,8 +15,9 @@ KEEP = 2
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(tmp_path, migrated):
     """A running one that makes a backup every five seconds."""
+    migrated(tmp_path)
     running = Served(tmp_path, BACKUP_INTERVAL="5", MAX_BACKUPS=str(KEEP))
     yield running
     running.kill_all()
@@ -62,9 +63,9 @@ def _restored(data_dir, name: str) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_the_page_about_backups_says_what_works(tmp_path):
+def test_the_page_about_backups_says_what_works(tmp_path, migrated):
     data_dir, work = tmp_path / "data", tmp_path / "work"
-    data_dir.mkdir()
+    migrated(data_dir)
     work.mkdir()
     served = Served(data_dir)
     try:

@@ -58,11 +58,10 @@ def _synced(path: Path) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _database(kind: str, folder: Path, monkeypatch, *, careless: bool = False):
-    """Yield the processes of a database server of our own, none for SQLite, and let `web` make its store there."""
+def _database(kind: str, *, careless: bool = False):
+    """Yield the URL of a database server of our own and what tells its processes; SQLite has none of either."""
     if kind == "sqlite":
-        monkeypatch.delenv("DATABASE_URL", raising=False)
-        yield list
+        yield "", list
         return
     if kind == "postgresql" and private_servers.postgresql_programs() is None:
         pytest.skip("PostgreSQL is not installed")
@@ -74,8 +73,7 @@ def _database(kind: str, folder: Path, monkeypatch, *, careless: bool = False):
     with tempfile.TemporaryDirectory(prefix="agentledger-tests-") as outside:
         Path(outside).chmod(0o755)
         with start(Path(outside) / "server", *([options[kind]] if careless else [])) as server:
-            monkeypatch.setenv("DATABASE_URL", server.url)
-            yield server.processes
+            yield server.url, server.processes
 
 
 def _write(served, *, keyed: bool) -> None:
@@ -88,8 +86,8 @@ def _write(served, *, keyed: bool) -> None:
 
 @pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
-def test_every_answer_comes_after_a_finished_sync(tmp_path, monkeypatch, kind, keyed):
-    with _database(kind, tmp_path, monkeypatch) as processes, web(tmp_path / "store") as served:
+def test_every_answer_comes_after_a_finished_sync(tmp_path, migrated, kind, keyed):
+    with _database(kind) as (url, processes), web(tmp_path / "store", migrated, url) as served:
         served.caller().insist("PUT", "/api/sessions/s-1/", {})
         with _traced([*processes(), *served.workers()], tmp_path / "trace"):
             _write(served, keyed=keyed)
@@ -97,8 +95,8 @@ def test_every_answer_comes_after_a_finished_sync(tmp_path, monkeypatch, kind, k
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_control_a_careless_server_answers_before_it_syncs(tmp_path, monkeypatch, kind):
-    with _database(kind, tmp_path, monkeypatch, careless=True) as processes, web(tmp_path / "store") as served:
+def test_control_a_careless_server_answers_before_it_syncs(tmp_path, migrated, kind):
+    with _database(kind, careless=True) as (url, processes), web(tmp_path / "store", migrated, url) as served:
         served.caller().insist("PUT", "/api/sessions/s-1/", {})
         with _traced([*processes(), *served.workers()], tmp_path / "trace"):
             _write(served, keyed=False)

@@ -22,9 +22,9 @@ KILL_SHORT, KILL_LONG = 1008, 10_000
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(tmp_path_factory, migrated, given_server):
     """The server that all tests here write to, each to sessions of its own."""
-    with web(tmp_path_factory.mktemp("store")) as running:
+    with web(tmp_path_factory.mktemp("store"), migrated, given_server) as running:
         yield running
 
 

@@ -89,9 +89,12 @@ class Caller:
 
 
 @contextlib.contextmanager
-def web(folder: Path, **more: str) -> Iterator[Web]:
-    """Serve an empty store: on the server of DATABASE_URL a database of its own, else SQLite in the folder."""
-    with scratch(os.environ.get("DATABASE_URL", "")) as url, socket.socket() as listening:
+def web(folder: Path, migrated: Callable[..., None], server: str = "", **more: str) -> Iterator[Web]:
+    """Serve an empty store: in a database of its own on this server, or with SQLite in the folder.
+
+    `migrated` is the fixture of that name.
+    """
+    with scratch(server) as url, socket.socket() as listening:
         keys = "t:" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
         env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(folder), "ENV_FILE": "", "LOG_LEVEL": "CRITICAL"}
         env |= {
@@ -100,7 +103,7 @@ def web(folder: Path, **more: str) -> Iterator[Web]:
             "ALLOWED_HOSTS": "127.0.0.1",
             **more,
         }
-        _manage(env, "migrate", "--verbosity", "0")
+        migrated(folder, url)
         token = json.loads(_manage(env, "api_key", "create", "fire", "--role", "operator", "--json"))["key"]
         listening.bind(("127.0.0.1", 0))
         listening.listen(512)

@@ -13,7 +13,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from tests.config.served import ROOT, environment, manage, until
+from tests.config.served import ROOT, environment, until
 
 APP = "tests.jobs_at_work.worker"
 # The long forms: as many jobs as the acceptance plan asks for, or fewer on a machine that is slow or busy.
@@ -43,9 +43,6 @@ class House:
         quick = {"JOB_LEASE": "3", "JOB_SWEEP_INTERVAL": "1", "CANARY_INTERVAL": "0", "SERVES_PAGES": "off"}
         self.env = environment(data_dir, **named, **{**quick, **settings})
         self.processes: list[subprocess.Popen] = []
-        if not (data_dir / "agentledger.sqlite3").exists():
-            done = manage(data_dir, "migrate", "--verbosity", "0")
-            assert done.returncode == 0, done.stderr
 
     def start(self, *command: str) -> subprocess.Popen:
         """Start a program of the installation in a group of its own."""

@@ -229,8 +229,6 @@ class TestWhereItRuns:
 SCRIPT = """
 import asyncio, django
 django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from sessions_app.models import Project
 from sessions_app.services.session_store import SessionStore, SyncSessionStore
 pk = Project.objects.get(slug="default").pk
@@ -239,7 +237,8 @@ print(asyncio.run(SessionStore(pk).get_session("s1"))["settings"])
 """
 
 
-def test_both_faces_in_a_plain_script(tmp_path):
+def test_both_faces_in_a_plain_script(tmp_path, migrated):
+    migrated(tmp_path)
     env = {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": "", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
