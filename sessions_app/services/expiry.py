@@ -15,7 +15,7 @@ from sessions_app.models.sessions import SessionQuerySet
 from sessions_app.services.events import events_record
 from sessions_app.services.pace import Pace
 
-# So few that no transaction lasts long, and so many that the statements' own cost does not count.
+# At most: so many that the statements' own cost does not count. A busy machine takes fewer (`Pace`).
 BATCH = 250
 
 
@@ -49,16 +49,16 @@ def sessions_mark_expired(
     """Mark the open sessions whose time has run out, and return how many; nothing is deleted.
 
     A session in which something was recorded since gets its new end instead: recording does not write to the
-    session's own row. One in which something is being recorded at this moment is left alone. Works in bounded batches,
-    each one transaction; safe to run twice at once. `projects` are the projects meant, None all of them; `at_most`
-    ends the call after the batch that reaches it. `share` is the part of the time that the call is at work: after each
-    batch it rests so long that others get on meanwhile.
+    session's own row. One in which something is being recorded at this moment is left alone. Works in batches, each one
+    transaction, of at most `batch` sessions, and fewer where it lasts long; safe to run twice at once. `projects` are
+    the projects meant, None all of them; `at_most` ends the call after the batch that reaches it. `share` is the part
+    of the time that the call is at work: after each batch it rests so long that others get on meanwhile.
     """
-    total, pace = 0, Pace(share)
+    total, pace = 0, Pace(share, batch)
     for status in Session.OPEN:
         floor, busy = None, set[int]()
         while (at_most is None or total < at_most) and len(busy) < batch:
-            due = _due(status, now, projects, floor, busy, batch)
+            due = _due(status, now, projects, floor, busy, pace.size)
             if not due:
                 break
             ended, left = _settled([pk for pk, _at in due], now, pace)
@@ -73,21 +73,21 @@ def _due(  # noqa: PLR0917 - the place in the sweep
     projects: Collection[int] | None,
     floor: datetime | None,
     busy: set[int],
-    batch: int,
+    limit: int,
 ) -> list[tuple[int, datetime]]:
     rows = Session.objects.filter(status=status, expires_at__lte=now)
     if projects is not None:
         rows = rows.filter(project_id__in=projects)
     if floor is not None:
         rows = rows.filter(expires_at__gte=floor)
-    return list(rows.exclude(pk__in=busy).order_by("expires_at").values_list("pk", "expires_at")[:batch])
+    return list(rows.exclude(pk__in=busy).order_by("expires_at").values_list("pk", "expires_at")[:limit])
 
 
 def _settled(pks: list[int], now: datetime, pace: Pace) -> tuple[int, set[int]]:
     """Settle one batch in a transaction; return how many ended, and which were left because somebody writes to them."""
 
     def settle() -> tuple[int, set[int]]:
-        with transaction.atomic(), pace.at_work():
+        with pace.at_work():
             locked = _locked(pks)
             over = _settle(locked, now)
             _tell(over, now)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from sessions_app.models import AgentResidency, Session, SessionActivity, SessionCount
 from sessions_app.services.expiry import sessions_mark_expired
 from sessions_app.services.jobs import job_enqueue, job_run
+from sessions_app.services.pace import Pace
 from sessions_app.services.session_counts import session_counts_difference, session_counts_repair
 from tests.factories import make_message, make_residency, make_session
 
@@ -193,3 +194,13 @@ def test_a_session_that_is_being_written_to_is_left_alone(project, now):
     assert Session.objects.get(pk=other.pk).status == "expired"
     assert sessions_mark_expired(now=now) == 0
     assert Session.objects.get(pk=session.pk).expires_at > now
+
+
+def test_a_batch_that_lasts_long_makes_the_next_one_smaller_and_a_short_one_larger():
+    seconds = iter([0, 0.01, 1, 1.02, 2, 4, 5, 25])
+    pace = Pace(1.0, 100, clock=lambda: next(seconds))
+    sizes = []
+    for _ in range(4):
+        with pace.at_work():
+            sizes.append(pace.size)
+    assert [*sizes, pace.size] == [32, 64, 100, 5, 1]

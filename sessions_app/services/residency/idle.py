@@ -1,9 +1,6 @@
 """Idle agents: released in bounded steps, by API, command and schedule."""
 
-from contextlib import nullcontext
 from datetime import datetime, timedelta
-
-from django.db import transaction
 
 from sessions_app.models import Event, Session
 from sessions_app.services.events import events_record
@@ -24,14 +21,14 @@ def agents_release_idle(
 ) -> int:
     """Release the agents without a heartbeat for `idle_seconds`, and return how many. No data is touched.
 
-    `projects` are the projects meant, None all of them. At most `batch` agents are released in one step, and `at_most`
-    in one call; `share` is the part of the time that it is at work. Safe to run twice at once. Raises Unavailable while
-    the store of leases is away.
+    `projects` are the projects meant, None all of them. At most `batch` agents are released in one step, fewer where
+    steps last long, and `at_most` in one call; `share` is the part of the time that it is at work. Safe to run twice at
+    once. Raises Unavailable while the store of leases is away.
     """
     store, before = lease_store(), now - timedelta(seconds=idle_seconds)
-    total, pace = 0, Pace(share)
+    total, pace = 0, Pace(share, batch)
     while at_most is None or total < at_most:
-        step = batch if at_most is None else min(batch, at_most - total)
+        step = pace.size if at_most is None else min(pace.size, at_most - total)
         released = _released(store, before, projects, step, now, pace)
         total += released
         if released < step:
@@ -44,7 +41,7 @@ def _released(  # noqa: PLR0917 - one batch
     store: LeaseStore, before: datetime, projects: Projects, limit: int, now: datetime, pace: Pace
 ) -> int:
     """Release one batch, and tell of it in the same transaction where the leases are in the database."""
-    with transaction.atomic() if store.is_transactional else nullcontext(), pace.at_work():
+    with pace.at_work(atomic=store.is_transactional):
         pks = store.release_idle(before=before, projects=projects, limit=limit)
         subjects: dict[int, list[tuple[str, None]]] = {}
         for project_id, name in Session.objects.kept().filter(pk__in=pks).values_list("project_id", "session_id"):
