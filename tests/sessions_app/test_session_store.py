@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
 
 from sessions_app.models import AuditEntry, Project, Session, SessionState
 from sessions_app.models.accounts import DEFAULT_PROJECT
@@ -181,6 +182,12 @@ class TestCalls:
 @pytest.mark.django_db(transaction=True)
 class TestWhereItRuns:
     """Async in a loop, and the sync face wherever it is called."""
+
+    @pytest.fixture(autouse=True)
+    def _closed(self, store):
+        """Close what async calls opened in the one thread that outlives them: no database is dropped under it."""
+        yield
+        asyncio.run(sync_to_async(connections.close_all)())
 
     def test_the_async_calls_in_a_running_loop(self, store, team):
         sessions = SessionStore(team.pk)
