@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # Far more than anything here takes: it only ends a test that would wait for ever.
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 240
 
 
 def until(condition: Callable[[], object], patience: float = PATIENCE_SECONDS) -> object:
