@@ -64,9 +64,9 @@ def measure(work: Work) -> list[Line]:
 
 
 def _lines(case: Case, work: Work) -> list[Line]:
-    seconds, rounds = work.scaled(5, 1), work.scaled(3, 1)
-    # The first round warms both.
-    pairs = [[load(target, seconds, work.folder) for target in (case.ours, case.bare)] for _ in range(rounds + 1)][1:]
+    seconds, warming, rounds = work.scaled(5, 1), work.scaled(1, 0), work.scaled(3, 1)
+    contenders = (case.ours, case.bare)
+    pairs = [[load(target, seconds, work.folder) for target in contenders] for _ in range(warming + rounds)][warming:]
     rate = [case.size * statistics.median(pair[which].requests for pair in pairs) for which in (0, 1)]
     slow = [statistics.median(pair[which].p99_ms or 0 for pair in pairs) for which in (0, 1)]
     note = (
