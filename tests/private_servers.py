@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -41,7 +42,7 @@ def postgresql(folder: Path, *options: str) -> Iterator[Server]:
     """Run a PostgreSQL server with these settings (`name=value`) in an empty folder."""
     programs = postgresql_programs()
     assert programs is not None
-    as_user, port = _of_user("postgres", folder), _free_port()
+    as_user, port = _of_user("postgres", folder), free_port()
     made = [programs / "initdb", "-D", folder / "db", "-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
     subprocess.run([*as_user, *map(str, made)], check=True, capture_output=True)
     settings = [part for option in ("listen_addresses=127.0.0.1", *options) for part in ("-c", option)]
@@ -56,7 +57,7 @@ def postgresql(folder: Path, *options: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def mariadb(folder: Path, *options: str) -> Iterator[Server]:
     """Run a MariaDB server with these options (`--name=value`) in an empty folder."""
-    as_user, port = _of_user("mysql", folder), _free_port()
+    as_user, port = _of_user("mysql", folder), free_port()
     data, safe = f"--datadir={folder / 'db'}", "--auth-root-authentication-method=normal"
     made = ["mariadb-install-db", "--no-defaults", data, safe, "--skip-test-db"]
     subprocess.run([*as_user, *made], check=True, capture_output=True)
@@ -74,7 +75,7 @@ def mariadb(folder: Path, *options: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[Server]:
     """Run a Redis with an empty memory, which keeps nothing unless it is asked to save; `options` are its arguments."""
-    port = _free_port()
+    port = free_port()
     bound = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
 
     def answers() -> None:
@@ -100,10 +101,16 @@ def _of_user(user: str, folder: Path) -> list[str]:
     return ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--"]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """Return a port that nobody uses, and that no one gets by chance before the server binds it.
+
+    Those that the kernel gives out by itself, to every client that connects, begin further up.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager

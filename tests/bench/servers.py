@@ -9,14 +9,10 @@ import sys
 import time
 from collections.abc import Iterator
 
+from tests.private_servers import free_port
+
 WARM = 10
 PATIENCE = 60
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -40,7 +36,7 @@ def serving_as_ours(application: str, workers: int) -> Iterator[int]:
 @contextlib.contextmanager
 def serving(application: str) -> Iterator[int]:
     """Serve a WSGI application with one gunicorn worker; yields the port and stops the server afterwards."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--threads", "1"]
     options = ["--worker-class", "gthread", "--keep-alive", "75", "--log-level", "error"]
     server = subprocess.Popen([*command, *options], env={**os.environ})

@@ -14,16 +14,12 @@ import uuid
 from pathlib import Path
 
 from tests.config.served import ROOT, environment, until
+from tests.private_servers import free_port
 
 APP = "tests.jobs_at_work.worker"
 # The long forms: as many jobs as the acceptance plan asks for, or fewer on a machine that is slow or busy.
 LONG, LONG_SECONDS = int(os.environ.get("TORTURE_JOBS", "10000")), 1200
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
 
 
 def reachable(port: int) -> bool:

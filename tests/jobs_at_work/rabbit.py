@@ -11,7 +11,8 @@ from pathlib import Path
 import amqp
 
 from tests.config.served import until
-from tests.jobs_at_work.house import free_port, reachable
+from tests.jobs_at_work.house import reachable
+from tests.private_servers import free_port
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 # So little is allowed that every publisher is blocked from the first moment on.

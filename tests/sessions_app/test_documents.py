@@ -2,17 +2,12 @@
 
 import asyncio
 import os
-import shutil
 import signal
-import socket
-import subprocess
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import redis
 from django.core.checks import run_checks
 from django.db import connection, connections
 from django.utils import timezone
@@ -42,6 +37,7 @@ from sessions_app.services.documents import (
 )
 from sessions_app.services.documents import files as file_backend
 from sessions_app.services.documents.files import FileDocuments, file_name
+from tests.private_servers import free_port, redis_is_installed, redis_server
 
 pytestmark = pytest.mark.django_db
 BACKENDS = ["database", "redis", "files"]
@@ -50,25 +46,10 @@ BACKENDS = ["database", "redis", "files"]
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory):
     """A private Redis, which is stopped with its tests."""
-    program = shutil.which("redis-server")
-    if program is None:
+    if not redis_is_installed():
         pytest.skip("redis-server is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    client = redis.Redis(port=port)
-    for _attempt in range(400):
-        try:
-            client.ping()
-            break
-        except redis.RedisError:
-            time.sleep(0.05)
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait(30)
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
 
 
 @pytest.fixture(params=BACKENDS)
@@ -420,9 +401,7 @@ def test_file_names_are_safe_and_different():
 
 
 def test_while_redis_is_gone_documents_say_so_and_others_go_on(owner, settings):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        settings.DOCUMENT_REDIS_URL = f"redis://127.0.0.1:{free.getsockname()[1]}/0"
+    settings.DOCUMENT_REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     settings.DOCUMENT_BACKENDS = {"cache": "redis"}
     for answer in (
         owner.get("/api/documents/cache/k/"),
