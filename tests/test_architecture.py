@@ -113,6 +113,13 @@ def test_the_models_and_the_migrations_agree():
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
 
 
+def test_who_makes_a_database_on_the_given_server_is_taken_there():
+    makers = {path: path.read_text(encoding="utf-8") for path in TESTS if path.name.startswith("test_")}
+    makers = {path: text for path, text in makers.items() if re.search(r"\bscratch\(|environ.*\"DATABASE_URL", text)}
+    assert makers
+    assert [_name(path) for path, text in makers.items() if not re.search("given_server|django_db", text)] == []
+
+
 @pytest.mark.parametrize("app", APPS)
 def test_migrations_change_rows_of_the_database_that_is_being_migrated(app):
     sources = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / app / "migrations").glob("0*.py")}
