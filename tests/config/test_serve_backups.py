@@ -40,8 +40,9 @@ def test_backups_are_made_verified_and_pruned_and_one_is_restored(served, tmp_pa
     # The one that was made last may not have been followed by its pruning yet.
     assert KEEP <= len(good) <= KEEP + 1
     assert {row["trigger"] for row in listed} == {"schedule"}
-    kept = good[0]["name"]
-    _asked(tmp_path, f"UPDATE backups_app_backup SET protected = 1 WHERE name = '{kept}'")
+    # By the newest one there is at that moment: one that was listed may have been pruned on a busy machine.
+    _asked(tmp_path, f"UPDATE backups_app_backup SET protected = 1 WHERE sequence = ({made})")
+    kept = _asked(tmp_path, "SELECT name FROM backups_app_backup WHERE protected = 1")[0][0]
     assert manage(tmp_path, "backup", "verify", kept).returncode == 0
     columns = "(slug, name, created_at) VALUES ('x', 'x', '2026-01-01')"
     _asked(tmp_path, f"INSERT INTO sessions_app_project {columns}")
