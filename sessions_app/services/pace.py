@@ -11,6 +11,8 @@ BACKGROUND_SHARE = 0.1
 LONGEST_REST_SECONDS = 5.0
 # Nobody knows yet how busy the machine is.
 FIRST_ROWS = 32
+# With fewer the work would hardly get on where each statement waits long for the processor.
+FEWEST_ROWS = 20
 # Meant for one batch: what a machine makes of it that gets busy meanwhile is then still well under a second.
 BATCH_SECONDS = 0.1
 
@@ -21,6 +23,7 @@ class Pace:
     def __init__(self, share: float, most: int, clock: Callable[[], float] = time.monotonic):
         """Be at work for `share` of the time, above 0 (1 is without a rest), with at most `most` rows in a batch."""
         self._share, self._most, self._clock = share, most, clock
+        self._fewest = min(FEWEST_ROWS, most)
         self._seconds = 0.0
         self.size = min(FIRST_ROWS, most)
 
@@ -42,7 +45,7 @@ class Pace:
     def _measured(self, seconds: float) -> None:
         self._seconds += seconds
         fitting = int(self.size * BATCH_SECONDS / seconds) if seconds > 0 else self._most
-        self.size = max(1, min(fitting, 2 * self.size, self._most))
+        self.size = max(self._fewest, min(fitting, 2 * self.size, self._most))
 
     def rest(self) -> None:
         """Rest for what was done since the last rest."""

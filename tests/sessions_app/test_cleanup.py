@@ -197,10 +197,10 @@ def test_a_session_that_is_being_written_to_is_left_alone(project, now):
 
 
 def test_a_batch_that_lasts_long_makes_the_next_one_smaller_and_a_short_one_larger():
-    seconds = iter([0, 0.01, 1, 1.02, 2, 4, 5, 25])
+    seconds = iter([0, 0.01, 1, 1.02, 2, 2.4, 5, 25])
     pace = Pace(1.0, 100, clock=lambda: next(seconds))
     sizes = []
     for _ in range(4):
         with pace.at_work():
             sizes.append(pace.size)
-    assert [*sizes, pace.size] == [32, 64, 100, 5, 1]
+    assert [*sizes, pace.size] == [32, 64, 100, 25, 20]
