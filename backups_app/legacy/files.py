@@ -31,7 +31,7 @@ class FoundFile(NamedTuple):
 
 
 class NotFollowed(NamedTuple):
-    """A directory entry that is named and left alone: a link, a pipe, a device, or an unreadable folder."""
+    """A directory entry that is named and left alone: a link, a pipe, a device, or what we may not look at."""
 
     name: str
     why: str
@@ -43,6 +43,30 @@ class Line(Struct, frozen=True, gc=False):
     number: int
     data: bytes
     too_long: bool = False
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there. What we may not look at is none: an unreadable folder stops nothing."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there that we may look at."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def has(folder: Path, pattern: str) -> bool:
+    """Whether something in a folder matches a pattern, as far as we may look."""
+    try:
+        return next(folder.glob(pattern), None) is not None
+    except OSError:
+        return False
 
 
 def walk(root: Path) -> Iterator[FoundFile | NotFollowed]:
@@ -62,7 +86,7 @@ def walk(root: Path) -> Iterator[FoundFile | NotFollowed]:
 
 def files_at(path: Path) -> Iterator[FoundFile | NotFollowed]:
     """Every entry below a folder, or the one file that `path` is."""
-    if path.is_file():
+    if is_file(path):
         yield FoundFile(path, path.name, path.stat().st_size)
     else:
         yield from walk(path)
@@ -80,7 +104,10 @@ def _judged(entry: os.DirEntry[str], root: Path) -> FoundFile | NotFollowed:
         return NotFollowed(shown(path, root), "a symbolic link, not followed")
     if not entry.is_file(follow_symlinks=False):
         return NotFollowed(shown(path, root), "not a regular file (a pipe, a socket or a device), not opened")
-    return FoundFile(path, shown(path, root), entry.stat(follow_symlinks=False).st_size)
+    try:
+        return FoundFile(path, shown(path, root), entry.stat(follow_symlinks=False).st_size)
+    except OSError as error:
+        return NotFollowed(shown(path, root), f"cannot be looked at: {error.strerror}")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backups_app.legacy.files import FoundFile, Unreadable, read_whole, shown, walk
+from backups_app.legacy.files import FoundFile, Unreadable, is_file, is_folder, read_whole, shown, walk
 from backups_app.legacy.history_store.store import HistoryStore
 from backups_app.legacy.history_store.survey import METADATA, looks_like_history_store
 from backups_app.legacy.json_exact import BadJSON, parse_json
@@ -46,7 +46,7 @@ class Backup(Struct, frozen=True):
 
 def looks_like_history_backups(root: Path) -> bool:
     """Whether the folder is a backup of document 000, by what it says of itself, or has one in it."""
-    if not root.is_dir():
+    if not is_folder(root):
         return False
     if _is_described(root):
         return True
@@ -59,7 +59,7 @@ def _is_described(folder: Path) -> bool:
 
 
 def _holds_something(folder: Path) -> bool:
-    return (folder / METADATA).is_file() or any((folder / room).is_dir() for room in _KEPT)
+    return is_file(folder / METADATA) or any(is_folder(folder / room) for room in _KEPT)
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
@@ -73,13 +73,16 @@ def _about(folder: Path) -> dict[str, Any] | None:
 
 def _above(root: Path) -> Path:
     """The folder whose folders are backups."""
-    return root / ABOVE if (root / ABOVE).is_dir() else root
+    return root / ABOVE if is_folder(root / ABOVE) else root
 
 
 def _folders(root: Path) -> list[Path]:
-    """The folders in a folder by name; no links."""
-    with os.scandir(root) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    """The folders in a folder by name; no links. None in one that cannot be read."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
 
 
 class HistoryBackups:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from backups_app.legacy.files import is_file, is_folder
 from backups_app.legacy.formats import FORMATS, detect
 from backups_app.legacy.types import Finding, LegacyItem, Level, Place, Reading, StoreBegins
 
@@ -43,7 +44,7 @@ def _children(folder: Path) -> list[Path]:
         found = sorted(child for child in folder.iterdir() if not child.is_symlink())
     except OSError:
         return []
-    return [child for child in found if child.is_dir() or (child.is_file() and child.suffix not in OF_A_FOLDER)]
+    return [child for child in found if is_folder(child) or (is_file(child) and child.suffix not in OF_A_FOLDER)]
 
 
 class SeveralStores:

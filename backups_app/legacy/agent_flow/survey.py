@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from backups_app.legacy.agent_flow.backups import BACKUPS, INFO, BackupFolder
-from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, open_plain
+from backups_app.legacy.files import FoundFile, NotFollowed, Unreadable, files_at, is_file, open_plain
 from backups_app.legacy.sqlite_files import DATABASE_ENDINGS, is_sidecar
 from backups_app.legacy.types import Finding, Level, Place
 
@@ -73,7 +73,7 @@ def _is_of_backup(file: FoundFile, inside: PurePosixPath, root: Path) -> bool:
     if len(inside.parts) == 1:
         return False
     is_below = BACKUPS in inside.parts[:-1] or root.name == BACKUPS
-    return is_below or file.path.with_name(INFO).is_file()
+    return is_below or is_file(file.path.with_name(INFO))
 
 
 def _newest_first(backups: dict[str, BackupFolder]) -> Iterator[BackupFolder]:

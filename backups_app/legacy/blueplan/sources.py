@@ -15,6 +15,7 @@ from backups_app.legacy.files import (
     Unreadable,
     beginning,
     files_at,
+    has,
     lines_of,
     read_whole,
 )
@@ -35,7 +36,7 @@ def looks_like_blueplan(root: Path) -> bool:
     if root.is_file():
         return _is_dump(FoundFile(root, root.name, root.stat().st_size))
     bases = (root, root / DATA)
-    if any(next((base / category).glob(f"*{ENDING}"), None) for base in bases for category in _CERTAIN):
+    if any(has(base / category, f"*{ENDING}") for base in bases for category in _CERTAIN):
         return True
     entries = (entry for entry in islice(files_at(root), _LOOKED_AT) if isinstance(entry, FoundFile))
     return any(_is_dump(entry) for entry in entries if "/" not in entry.name or BACKUPS in entry.path.parts[-2:])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from backups_app.legacy.files import FoundFile, NotFollowed, walk
+from backups_app.legacy.files import FoundFile, NotFollowed, has, is_file, walk
 from backups_app.legacy.sqlite_files import DATABASE_ENDINGS, is_sidecar
 from backups_app.legacy.types import Finding, Level, Place
 
@@ -35,9 +35,9 @@ def looks_like_history_store(root: Path) -> bool:
     for base in (root, root / "data"):
         sessions, history = base / "sessions", base / "history"
         named = (sessions / INDEX, sessions / METADATA, base / METADATA)
-        if any(path.is_file() for path in named) or any(sessions.glob("*.json")):
+        if any(is_file(path) for path in named) or has(sessions, "*.json"):
             return True
-        if any(history.glob("*/*.jsonl")) or any(history.glob("*/*.jsonl.gz")):
+        if has(history, "*/*.jsonl") or has(history, "*/*.jsonl.gz"):
             return True
     return False
 

@@ -1,5 +1,6 @@
 """Runs an import from beginning to end: opens the store, brings everything in batch by batch, and reconciles."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from backups_app.legacy.files import is_file, is_folder
 from backups_app.legacy.formats import FORMATS, LegacyStore, detect
 from backups_app.legacy.locations import Location, location_of
 from backups_app.legacy.types import Finding, Limits, Reading, StoreBegins
@@ -138,8 +140,10 @@ def import_resume(
 
 
 def _format_of(path: Location, source_format: str, called: str) -> str:
-    if isinstance(path, Path) and not path.is_dir() and not path.is_file():
+    if isinstance(path, Path) and not is_folder(path) and not is_file(path):
         raise InvalidInput.at("/path", _("There is no file or folder %s.") % called)
+    if isinstance(path, Path) and not os.access(path, os.R_OK, effective_ids=True):
+        raise InvalidInput.at("/path", _("%s may not be read: the permission is missing.") % called)
     name = _recognised(path) if source_format == AUTO else source_format
     if name != SEVERAL and name not in FORMATS:
         raise InvalidInput.at("/format", _("No known store lies in %s.") % called)
