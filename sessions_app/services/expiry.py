@@ -11,7 +11,6 @@ from django.db.models.functions import Greatest
 
 from config.shared.retries import retried
 from sessions_app.models import Event, Session, SessionActivity
-from sessions_app.models.sessions import SessionQuerySet
 from sessions_app.services.events import events_record
 from sessions_app.services.pace import Pace
 
@@ -96,40 +95,42 @@ def _settled(pks: list[int], now: datetime, pace: Pace) -> tuple[int, set[int]]:
     return retried(settle)
 
 
-def _locked(pks: list[int]) -> list[int]:
-    """Take the lock that appends take; return the sessions without those that others hold.
+def _locked(pks: list[int]) -> dict[int, datetime | None]:
+    """Take the lock that appends take; return when something last happened in the sessions, but for those others hold.
 
-    A session without an activity row has no such lock.
+    A session without an activity row has no such lock, and nothing has happened in it.
     """
     can_skip = connection.features.has_select_for_update_skip_locked
-    rows = SessionActivity.objects.filter(pk__in=pks).order_by("pk").values_list("pk", flat=True)
-    held = list(rows.select_for_update(skip_locked=can_skip))
+    rows = SessionActivity.objects.filter(pk__in=pks).order_by("pk").values_list("pk", "last_activity_at")
+    held: dict[int, datetime | None] = dict(rows.select_for_update(skip_locked=can_skip))
     if len(held) < len(pks):
-        held += set(pks) - set(rows)
+        held |= dict.fromkeys(set(pks) - {pk for pk, _at in rows})
     return held
 
 
-def _settle(pks: list[int], now: datetime) -> list[Session]:
-    """Give the sessions that live on their new end, and end the others; return those."""
-    due = Session.objects.expired_at(now).filter(pk__in=pks)
+def _settle(active_at: dict[int, datetime | None], now: datetime) -> list[Session]:
+    """Give the sessions that live on their new end, and end the others; return those.
+
+    The rows are found by their keys alone. Asked for what is due as well, PostgreSQL may read all that is due for each
+    batch: its statistics are older than the sessions' end.
+    """
+    rows = Session.objects.filter(pk__in=active_at).select_for_update().order_by("pk")
+    living, over = defaultdict(list), []
+    for session in rows.only("project_id", "session_id", "status", "expires_at", "ttl_seconds"):
+        if session.status not in Session.OPEN or session.expires_at is None or session.expires_at > now:
+            continue
+        lives, at = _lifetime(session.ttl_seconds), active_at[session.pk]
+        if lives and at is not None and at + lives > now:
+            living[lives].append(session.pk)
+        else:
+            over.append(session)
     last = SessionActivity.objects.filter(pk=OuterRef("pk")).values("last_activity_at")
-    for lives, some in _living(due, now).items():
+    for lives, pks in living.items():
         # A statement for each time to live; rows of one batch seldom have many.
-        due.filter(pk__in=some).update(expires_at=Subquery(last) + lives)
-    over = list(due.select_for_update().order_by("pk").only("project_id", "session_id"))
-    rows = Session.objects.filter(pk__in=[session.pk for session in over])
-    rows.update(status=Session.Status.EXPIRED, updated_at=now, version=F("version") + 1)
+        Session.objects.filter(pk__in=pks).update(expires_at=Subquery(last) + lives)
+    ended = Session.objects.filter(pk__in=[session.pk for session in over])
+    ended.update(status=Session.Status.EXPIRED, updated_at=now, version=F("version") + 1)
     return over
-
-
-def _living(due: SessionQuerySet, now: datetime) -> dict[timedelta, list[int]]:
-    """Return those that something was recorded in since, by their time to live."""
-    living = defaultdict(list)
-    for pk, ttl_seconds, active_at in due.values_list("pk", "ttl_seconds", "activity__last_activity_at"):
-        lives = _lifetime(ttl_seconds)
-        if lives and active_at is not None and active_at + lives > now:
-            living[lives].append(pk)
-    return living
 
 
 def _tell(over: list[Session], now: datetime) -> None:
