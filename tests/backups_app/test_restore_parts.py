@@ -1,5 +1,8 @@
 """A part of an archive comes back into a living store, which keeps all else (C8)."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import connection
 
@@ -266,3 +269,34 @@ def test_without_new_keys_it_would_be_wrong(project, tmp_path, monkeypatch):
         assert changed(before) == {}
     else:
         assert of_session(_found()) != held
+
+
+def test_agents_go_on_recording_meanwhile(living, now):
+    held, backup = of_session(living), create()
+    factories.make_session(session_id="busy")
+    over, acknowledged = threading.Event(), []
+
+    def record_on():
+        try:
+            while not over.is_set():
+                fields = {"record_type": "message", "session_id": "busy", "role": "user", "content": "x"}
+                acknowledged.append(record(project_id=living.project_id, fields=fields, now=now))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        recording = threads.submit(record_on)
+        try:
+            for number in range(2):
+                restore_part(backup, "session:s-1", on_conflict="replace")
+                restore_part(backup, "session:s-1", into={"session_id": f"copy-{number}"})
+        finally:
+            over.set()
+        recording.result()
+    busy = _found("busy")
+    assert list(Message.objects.filter(session=busy).order_by("pk").values_list("sequence", flat=True)) == list(
+        range(1, len(acknowledged) + 1)
+    )
+    assert busy.activity.message_count == len(acknowledged) > 0
+    assert _but_for_ids(of_session(_found())) == _but_for_ids(held)
+    assert orphans() == []

@@ -7,7 +7,7 @@ from backups_app.archive import Archive, ArchiveRefused
 from backups_app.models import Backup
 from backups_app.services.backups.parts.choice import Choice, Kind
 from backups_app.services.backups.restore import archive_opened
-from config.shared.errors import Conflict, FieldError, InvalidInput
+from config.shared.errors import Conflict, FieldError, InvalidInput, Unavailable
 
 # Longer lists take longer than a request may: then the job says it.
 LISTS_AT_MOST = 64 * 1024 * 1024
@@ -27,7 +27,7 @@ def part_look(*, backup: Backup, choice: Choice) -> None:
     try:
         archive = archive_opened(backup)
         absent = [asked for asked in choice.only if asked.kind is not Kind.CONFIGS and not _holds(archive, asked)]
-    except (ArchiveRefused, Conflict, OSError):
+    except (ArchiveRefused, Conflict, Unavailable, OSError):
         return
     if absent:
         told = [FieldError(each.pointer, f"The backup holds no {each.kind} {each.name!r}.") for each in absent]
