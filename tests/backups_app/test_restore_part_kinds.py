@@ -5,6 +5,7 @@ import random
 import pytest
 from django.conf import settings as configured
 
+from analytics_app.models import ModelPrice
 from config.shared.callers import SYSTEM
 from config.shared.errors import Conflict
 from history_app.models import Message
@@ -18,6 +19,7 @@ from sessions_app.models import (
     SystemConfig,
     UserConfig,
     Workflow,
+    WorkflowRun,
 )
 from sessions_app.services.configs import config_set
 from sessions_app.services.deletion import sessions_purge
@@ -163,6 +165,37 @@ def test_a_project_comes_into_another_one(project, other_project):
     assert Document.objects.filter(project=project, key__endswith=f".restored-{again.pk}").count() == 1
     assert KnowledgeSource.objects.filter(project=project).count() == 1
     assert (changed(before), orphans()) == ({}, [])
+
+
+def test_a_project_is_replaced_by_what_it_was(other_project):
+    full_session(session_id="kept")
+    _fill(other_project)
+    held, backup = of_session(Session.objects.get(session_id="theirs")), create()
+    theirs = {"project": other_project}
+    Document.objects.filter(**theirs).update(value={"text": "since"}, version=4)
+    KnowledgeSource.objects.filter(**theirs).update(status="inactive", deleted_at=NOW)
+    ModelPrice.objects.filter(**theirs).update(input_mtok="7.125", note="since")
+    WorkflowRun.objects.filter(**theirs).update(status="failed", execution_time=2.5)
+    Workflow.objects.filter(**theirs).update(nodes=[])
+    _set("mine", {"api_key": "another"}, other_project)
+    before = rows()
+    done = restore_part(backup, "project:other", on_conflict="replace")
+    sessions_purge()
+    assert of_session(Session.objects.get(session_id="theirs")) == held
+    document = Document.objects.get(**theirs)
+    assert (document.value, document.version) == ({"text": "hello"}, 5)
+    source = KnowledgeSource.objects.get(**theirs)
+    assert (source.status, source.deleted_at) == ("active", None)
+    price = ModelPrice.objects.get(**theirs)
+    assert (price.input_mtok, price.note) == (1, "")
+    assert SystemConfig.objects.get(key="mine", **theirs).unseal() == {"/api_key": "sesame-open"}
+    assert UserConfig.objects.get(**theirs).provider_keys.get().reveal() == KEY
+    assert done.report["outcomes"]["sessions_app.document"] == {"replaced": 1}
+    # Nothing of the other project is otherwise.
+    assert not changed(before)["history_app.message"] & set(
+        Message.objects.filter(session__session_id="kept").values_list("pk", flat=True)
+    )
+    assert orphans() == []
 
 
 # What may have happened to a session since the backup.
