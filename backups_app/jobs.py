@@ -117,6 +117,7 @@ def restore_part(run: JobRun, name: str, dry_run: bool = False, **asked: Any) ->
         caller=_asker(run),
         now=run.now,
         check=_watching(run),
+        told_in_store=True,
     )
     return {"restore": done.pk, "status": done.status, "rows": done.row_count}
 

@@ -28,6 +28,7 @@ from backups_app.services.backups.parts.telling import lost_told, new_ids_told, 
 from backups_app.services.backups.progress import Check, Progress, unwatched
 from backups_app.services.backups.restore import (
     OWN_ALIAS,
+    SWAPPING_IN,
     archive_opened,
     archive_told,
     clock_from,
@@ -54,6 +55,7 @@ class _Work:
     dry_run: bool
     caller: Caller
     clock: Callable[[], datetime]
+    told_in_store: bool
     report: dict[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -71,10 +73,12 @@ def backup_restore_part(
     caller: Caller,
     now: datetime,
     check: Check = unwatched,
+    told_in_store: bool = False,
 ) -> Restore:
     """Bring a part of an archive into this store, or with `dry_run` only find out what that would do.
 
     Returns the row that tells of it; its report says what became of each thing, which rows came, and which gave way.
+    `check` and `told_in_store` are as in backup_restore.
     Either all of it comes or nothing. The cause of a failure is kept with the row, and raised: InvalidInput names the
     place in the request of what the archive does not hold, ArchiveRefused the file of an archive that is not as it was
     made; Conflict where secrets cannot be opened or the store refuses a row, and AtWork while a backup or another
@@ -87,7 +91,7 @@ def backup_restore_part(
         requested_by=requested_by,
         now=now,
     )
-    work = _Work(restore, choice, dry_run, caller, clock_from(now), {"part": choice.told()})
+    work = _Work(restore, choice, dry_run, caller, clock_from(now), told_in_store, {"part": choice.told()})
     try:
         with lease_kept(restore), refusals_told():
             archive = archive_opened(source)
@@ -107,7 +111,8 @@ def _restored(work: _Work, archive: Archive, watch: Watch) -> None:
     state = schema_state(archive.manifest)
     with scratch_folder() as folder, as_default(database_of_alias(OWN_ALIAS)) as connection:
         path = folder / "store.sqlite3"
-        scratch = scratch_fill(archive, state, path, Progress(watch, archive.manifest.rows))
+        progress = Progress(watch, archive.manifest.rows)
+        scratch = scratch_fill(archive, state, path, progress)
         work.report |= {
             "archive": archive_told(archive),
             "brought_up_by": [f"{app}.{name}" for app, name in state.missing],
@@ -119,7 +124,9 @@ def _restored(work: _Work, archive: Archive, watch: Watch) -> None:
             if work.dry_run:
                 _look(work, raw)
             else:
-                watch.undisturbed = connection.vendor == "sqlite"
+                if work.told_in_store and connection.vendor == "sqlite":
+                    progress.tell(SWAPPING_IN)
+                    watch.fall_silent()
                 _bring(work, raw, path, connection, watch)
 
 
