@@ -127,6 +127,16 @@ def test_a_run_is_resumed_by_its_number_alone(interrupted, project, caller, now)
     assert import_resume(run_id=run.pk, project_id=project.pk, now=now, caller=caller).status == "completed"
 
 
+@pytest.mark.parametrize("by", ["number", "name"])
+def test_a_run_that_is_called_otherwise_is_resumed_by_its_number_or_its_name(interrupted, store, caller, now, by):
+    ImportRun.objects.filter(pk=interrupted.pk).update(source="shop/store")
+    given = {"path": store, "project_id": interrupted.project_id, "now": now, "caller": caller}
+    with pytest.raises(NotFound):
+        import_resume(**given)
+    which = {"run_id": interrupted.pk} if by == "number" else {"source": "shop/store"}
+    assert import_resume(**given, **which).status == "completed"
+
+
 def test_a_store_that_has_changed_since_is_not_resumed(interrupted, store, project, caller, now):
     write_history(store, "s0", [message("s0", 1, "other")])
     with pytest.raises(InvalidInput, match="changed since"):
