@@ -62,11 +62,14 @@ def _days(asked: Asked, start: datetime, end: datetime) -> list[date]:
 
 
 def _by_session(asked: Asked, start: datetime, end: datetime) -> list[Figures]:
-    """Sessions are too many for a roll-up of their own: they are summed from the facts of the period."""
+    """Sessions are too many for a roll-up of their own: they are summed from the facts of the period.
+
+    Two projects may have a session of the same id; they stay two.
+    """
     rows = TokenUsage.objects.filter(timestamp__gte=start, timestamp__lt=end).order_by()
     if asked.projects is not None:
         rows = rows.filter(project_id__in=asked.projects)
-    grouped = rows.values("session__session_id").annotate(**fact_sums())
+    grouped = rows.values("session", "session__session_id").annotate(**fact_sums())
     found = grouped.values_list("session__session_id", *SUM_COLUMNS)
     return [
         {"session_id": session, **dict(zip(SUMS, sums_of(sums), strict=True))} for session, *sums in found.iterator()

@@ -111,6 +111,15 @@ def test_costs_are_cut_as_asked(owner, project, by, wanted):
     assert (answer["total"]["cost"], answer["total"]["uses"]) == ("0.4", 2)
 
 
+def test_sessions_of_one_id_in_two_projects_stay_two(staff_admin, project, other_project):
+    for owner_of_it, cost in ((project, "0.1"), (other_project, "0.3")):
+        session = make_session(project=owner_of_it, session_id="s-1")
+        used(session, datetime(2026, 3, 1, tzinfo=UTC), 1, cost=Decimal(cost))
+    period = {"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"}
+    groups = staff_admin.get("/api/analytics/costs/", {"by": "session", **period}).json()["groups"]
+    assert [(group["session_id"], group["cost"]) for group in groups] == [("s-1", "0.3"), ("s-1", "0.1")]
+
+
 @pytest.mark.parametrize("path", ["tokens/daily", "tokens/monthly", "tokens/ranking", "dashboard", "costs"])
 def test_an_outsider_sees_nothing_of_it(owner, outsider, anonymous, noon, *, path):
     used(make_session(), noon, 5, user_id="ada", cost=Decimal(1))
