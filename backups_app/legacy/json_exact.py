@@ -71,6 +71,8 @@ def _signs_in(data: bytes) -> int:
 
 def _has_many_digits(data: bytes) -> bool:
     """Whether so many digits stand in a row; a long text is looked through piece by piece."""
+    if len(data) <= _PIECE:
+        return _MANY_DIGITS in data.translate(_DIGITS_ALIKE)
     overlap = len(_MANY_DIGITS) - 1
     return any(
         _MANY_DIGITS in data[start : start + _PIECE + overlap].translate(_DIGITS_ALIKE)

@@ -13,6 +13,8 @@ COST_PLACES = 24
 MOST_SECONDS = 10**9
 _SMALLEST_COST = Decimal(1).scaleb(-COST_PLACES)
 _DIGITS = re.compile(r"\d{1,13}", re.ASCII)
+# A number of JSON with a fraction or an exponent, up to what ends it.
+_NUMBER = re.compile(rb"[ \t]*:[ \t]*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)[ \t]*[,}]")
 _DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -67,11 +69,24 @@ def exact_number(line: bytes, key: str) -> Any:
 
     A float holds a cost only to 17 digits; money is taken from the text.
     """
+    written = _written_once(line, key)
+    if written is not None:
+        return written
     try:
         found = json.loads(line, parse_float=Decimal, parse_constant=_nothing)
     except (ValueError, InvalidOperation, RecursionError):
         return None
     return found.get(key) if type(found) is dict else None
+
+
+def _written_once(line: bytes, key: str) -> Decimal | None:
+    """The number that stands in the line's one place where the key does; None where that takes a look at the whole."""
+    name = b'"%b"' % key.encode()
+    before, _name, behind = line.partition(name)
+    found = _NUMBER.match(behind)
+    if found is None or b"\\" in line or name in behind or not before.rstrip().endswith((b"{", b",")):
+        return None
+    return Decimal(found[1].decode())
 
 
 def _nothing(name: str) -> None:

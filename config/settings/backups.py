@@ -28,3 +28,5 @@ BACKUP_GIVES_WAY = env.bool("BACKUP_GIVES_WAY", default=True)
 # Below it staff may choose older stores to bring in; none: they only upload.
 _IMPORT_DIR = env.str("IMPORT_DIR", default="")
 IMPORT_DIR = (BASE_DIR / Path(_IMPORT_DIR).expanduser()).resolve() if _IMPORT_DIR else None
+# An older store of at least this size is read by a process of its own.
+IMPORT_PROCESS_BYTES = env.int("IMPORT_PROCESS_BYTES", default=16 * 1024 * 1024)

@@ -12,15 +12,25 @@ ROWS_PER_STATEMENT = 100
 FEWEST_COPIED = 20
 
 
-def _copied_text(value: str) -> str:
-    if "\\" in value:
-        value = value.replace("\\", "\\\\")
-    return value.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+# No text holds it: PostgreSQL cannot store it.
+_BETWEEN = "\x00"
+
+
+def _escaped(text: str) -> str:
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    return text.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+
+
+def _escaped_texts(texts: Sequence[str]) -> list[str]:
+    """Escape all at once: looking through one long text costs a tenth of looking through many short ones."""
+    escaped = _escaped(_BETWEEN.join(texts)).split(_BETWEEN)
+    return escaped if len(escaped) == len(texts) else list(map(_escaped, texts))
 
 
 _COPIED: dict[type, Callable[[Any], str]] = {
     type(None): lambda _value: "\\N",
-    str: _copied_text,
+    str: _escaped,
     int: str,
     bool: lambda value: "t" if value else "f",
     bytes: lambda value: "\\\\x" + value.hex(),
@@ -30,9 +40,18 @@ _COPIED: dict[type, Callable[[Any], str]] = {
 }
 
 
-def copy_line(row: Sequence[Any]) -> str:
-    """Return the row as a line of PostgreSQL's COPY in text form."""
-    return "\t".join([_COPIED[type(value)](value) for value in row]) + "\n"
+def _copied(column: Sequence[Any]) -> list[str]:
+    kinds = set(map(type, column))
+    if len(kinds) > 1:
+        return [_COPIED[type(value)](value) for value in column]
+    (kind,) = kinds
+    return _escaped_texts(column) if kind is str else list(map(_COPIED[kind], column))
+
+
+def copy_lines(rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows, of which there is at least one, as lines of PostgreSQL's COPY in text form."""
+    columns = [_copied(column) for column in zip(*rows, strict=True)]
+    return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
 
 
 def rows_insert(rows: Sequence[models.Model]) -> None:
@@ -54,7 +73,7 @@ def _copy(model: type[models.Model], rows: Sequence[models.Model]) -> None:
     ):
         for start in range(0, len(rows), ROWS_PER_STATEMENT):
             some = rows[start : start + ROWS_PER_STATEMENT]
-            copy.write("".join([copy_line([_value(field, row) for field in fields]) for row in some]))
+            copy.write(copy_lines([[_value(field, row) for field in fields] for row in some]))
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
 

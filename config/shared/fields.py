@@ -16,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 BINARY_COLLATIONS = {"mysql": "utf8mb4_nopad_bin", "postgresql": "C"}
 EXACT_DIGITS = 36
 EXACT_PLACES = 24
+# Far above any call, and low enough that a sum of millions of rows stays within 64 bits on SQLite, whose SUM fails
+# where it overflows.
+MAX_TOKENS = 10**12
 
 
 # The stubs know these as generic, Django itself does not.

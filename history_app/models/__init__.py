@@ -7,10 +7,9 @@ from history_app.models.measures import ErrorRecord, Metric
 from history_app.models.messages import Message
 from history_app.models.search import SearchBlock, SearchDirty, SearchPage, SearchProgress
 from history_app.models.tasks import Subtask, Task
-from history_app.models.usage import MAX_TOKENS, TokenUsage
+from history_app.models.usage import TokenUsage
 
 __all__ = [
-    "MAX_TOKENS",
     "Arrival",
     "ErrorRecord",
     "Fact",

@@ -4,12 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from config.shared.fields import ExactDecimalField, IdField
+from config.shared.fields import MAX_TOKENS, ExactDecimalField, IdField
 from history_app.models.facts import Fact
-
-# Far above any call, and low enough that a sum of millions of rows stays within 64 bits on SQLite, whose SUM fails
-# where it overflows.
-MAX_TOKENS = 10**12
 
 # The row of a cost that stands alone has this source, and an id apart from those of uses, which may have the same.
 ALONE_SOURCE, ALONE_PREFIX = "cost", "cost:"

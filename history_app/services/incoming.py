@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from history_app.models import MAX_TOKENS
+from config.shared.fields import MAX_TOKENS
 
 Id = Annotated[str, Meta(min_length=1, max_length=255)]
 Name = Annotated[str, Meta(max_length=255)]

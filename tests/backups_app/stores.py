@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 
 from backups_app.services.backups.tables import ARCHIVED
 from config.shared.callers import SYSTEM
-from history_app.models import MAX_TOKENS
+from config.shared.fields import MAX_TOKENS
 from history_app.services.recording import record_many
 from sessions_app.models import AuditChain, Event, StaffUser
 from sessions_app.services.audit import audit_record

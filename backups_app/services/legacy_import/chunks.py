@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from backups_app.legacy.types import StoreBegins
-from backups_app.services.legacy_import.read_ahead import Entry, size_of
+from backups_app.services.legacy_reading.entries import Entry, size_of
 
 CHUNK_ENTRIES = 5000
 CHUNK_BYTES = 4_000_000

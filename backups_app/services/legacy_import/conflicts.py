@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from backups_app.legacy.types import Finding, LegacyRecord, Level
 from backups_app.services.legacy_import.items import ImportContext, told
+from backups_app.services.legacy_reading.entries import ReadRecord
 from config.shared.errors import LedgerError, NotFound
 from history_app.models import ErrorRecord, LLMCall, Message, Metric, Task, ToolCall
 from history_app.services.drafts import CostDraft, Draft, LLMRequestDraft, LLMResponseDraft, TaskDraft, TokenUsageDraft
@@ -67,12 +68,13 @@ def kept_beside_finding(kind: str, item: Any, name: str) -> Finding:
     return Finding(Level.CONFLICT, "kept_beside", item.place, detail, kind)
 
 
-def record_beside(record: LegacyRecord, draft: Draft) -> tuple[LegacyRecord, Draft]:
+def record_beside(record: ReadRecord, draft: Draft) -> tuple[ReadRecord, Draft]:
     """The record and its draft under the id under which it is kept beside the stored one."""
-    name = beside_id(record.record_id, record.fields)
+    fields = record.record.fields
+    name = beside_id(record.record_id, fields)
     changes = {"record_id": name}
     if isinstance(draft, LLMRequestDraft | LLMResponseDraft):
-        changes["request_id"] = beside_id(draft.request_id, record.fields)
+        changes["request_id"] = beside_id(draft.request_id, fields)
     return replace(record, record_id=name), replace(draft, **changes)
 
 

@@ -5,9 +5,7 @@ from typing import Any, Protocol
 
 from backups_app.legacy.types import (
     LegacyConfig,
-    LegacyItem,
     LegacyKnowledge,
-    LegacyRecord,
     LegacySession,
     LegacyUser,
     LegacyWorkflow,
@@ -18,6 +16,7 @@ from backups_app.services.legacy_import.records import RecordImport
 from backups_app.services.legacy_import.sessions import SessionImport
 from backups_app.services.legacy_import.settings import ConfigImport, WorkflowImport
 from backups_app.services.legacy_import.users import UserImport
+from backups_app.services.legacy_reading.entries import ReadRecord
 
 
 class Part(Protocol):
@@ -40,7 +39,7 @@ PARTS: dict[type[Any], Callable[[ImportContext], Part]] = {
     LegacyUser: UserImport,
     LegacyKnowledge: KnowledgeImport,
     LegacySession: SessionImport,
-    LegacyRecord: RecordImport,
+    ReadRecord: RecordImport,
 }
 
 
@@ -50,7 +49,7 @@ class Parts:
     def __init__(self, context: ImportContext) -> None:
         self._parts = {kind: part(context) for kind, part in PARTS.items()}
 
-    def add(self, item: LegacyItem) -> None:
+    def add(self, item: Any) -> None:
         """Hand one item to its part."""
         self._parts[type(item)].add(item)
 

@@ -1,13 +1,11 @@
 """Brings in history: records become drafts by the one validator, and go through the bulk writer in batches."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
-from backups_app.legacy.times import times_assumed
-from backups_app.legacy.types import LegacyRecord
 from backups_app.services.legacy_import.conflicts import (
     OnConflict,
     kept_beside_finding,
@@ -15,6 +13,7 @@ from backups_app.services.legacy_import.conflicts import (
     record_replace,
 )
 from backups_app.services.legacy_import.items import ImportContext
+from backups_app.services.legacy_reading.entries import ReadRecord, raw_record
 from config.shared.errors import InvalidInput, TooLarge
 from history_app.services.drafts import Draft
 from history_app.services.ingest import Outcome, OutcomeKind, records_write
@@ -24,10 +23,10 @@ from sessions_app.services.drafts import SessionDraft
 from sessions_app.services.session_batches import PLACEHOLDER, sessions_write
 
 PLACEHOLDER_KIND = "placeholder_session"
-STEP_KIND = "subtask"
+TASK_KIND, STEP_KIND = "task", "subtask"
 RESULTS = {"new": "new", "same": "same", "conflict": "conflicting", "rejected": "rejected"}
 
-_Written = tuple[LegacyRecord, Draft, Outcome, int | None]
+_Written = tuple[ReadRecord, Draft, Outcome, int | None]
 
 
 class RecordImport:
@@ -35,28 +34,34 @@ class RecordImport:
 
     def __init__(self, context: ImportContext) -> None:
         self._context = context
-        self._records: list[LegacyRecord] = []
+        self._records: list[ReadRecord] = []
         self._drafts: list[Draft] = []
 
-    def add(self, record: LegacyRecord) -> None:
+    def add(self, record: ReadRecord) -> None:
         """Take one record on."""
         context = self._context
         counts = context.report.kinds[record.kind]
         counts.read += 1
-        counts.zoneless += _zoneless(record)
+        counts.zoneless += record.zoneless
         if steps := _steps(record):
             context.report.kinds[STEP_KIND].read += steps
         if record.repeated:
             self._count(record, "same")
             return
+        draft = record.draft or self._parsed(record)
+        if draft is not None:
+            self._records.append(record)
+            self._drafts.append(draft)
+
+    def _parsed(self, record: ReadRecord) -> Draft | None:
+        """The draft of a record to which the validator objected as it was read, or why it cannot be stored."""
+        raw = raw_record(record.record)
         try:
-            draft = record_parse(_raw(record), now=context.now)
+            return record_parse(raw, now=self._context.now)
         except (InvalidInput, TooLarge) as error:
             self._count(record, "rejected")
-            context.refuse(record.kind, record.place, str(error), _raw(record))
-            return
-        self._records.append(record)
-        self._drafts.append(draft)
+            self._context.refuse(record.kind, record.place, str(error), raw)
+            return None
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -67,12 +72,15 @@ class RecordImport:
         if self._context.renamed:
             drafts = [self._following(draft) for draft in drafts]
         self._ensure_sessions(drafts)
-        contradicting = []
+        fresh, contradicting = [], []
         for record, draft, outcome, session in self._written(records, drafts):
-            if outcome.kind == OutcomeKind.CONFLICT and self._context.on_conflict != OnConflict.KEEP:
+            if outcome.kind is OutcomeKind.NEW and record.kind != TASK_KIND:
+                fresh.append((record, session))
+            elif outcome.kind == OutcomeKind.CONFLICT and self._context.on_conflict != OnConflict.KEEP:
                 contradicting.append((record, draft))
             else:
                 self._settle(record, outcome, session)
+        self._settle_new(fresh)
         if contradicting:
             self._solve(contradicting)
 
@@ -81,14 +89,14 @@ class RecordImport:
         name = self._context.renamed.get(draft.session_id)
         return draft if name is None else replace(draft, session_id=name)
 
-    def _written(self, records: list[LegacyRecord], drafts: list[Draft]) -> Iterator[_Written]:
+    def _written(self, records: list[ReadRecord], drafts: list[Draft]) -> Iterator[_Written]:
         context = self._context
         result = records_write(project_id=context.project_id, drafts=drafts, now=context.now)
         pks = result.session_pks
         for record, draft, outcome in zip(records, drafts, result.outcomes, strict=True):
             yield record, draft, outcome, pks.get(draft.session_id)
 
-    def _solve(self, contradicting: list[tuple[LegacyRecord, Draft]]) -> None:
+    def _solve(self, contradicting: list[tuple[ReadRecord, Draft]]) -> None:
         """Replace what is stored, or keep both, as was asked for."""
         if self._context.on_conflict == OnConflict.REPLACE:
             for record, draft in contradicting:
@@ -101,32 +109,48 @@ class RecordImport:
             solved = "both" if outcome.kind == OutcomeKind.NEW else ""
             self._settle(record, outcome, session, solved=solved)
 
-    def _replace(self, record: LegacyRecord, draft: Draft) -> None:
-        pk, why = record_replace(record, draft, self._context)
+    def _replace(self, record: ReadRecord, draft: Draft) -> None:
+        pk, why = record_replace(record.record, draft, self._context)
         if pk is None:
             self._count(record, "conflicting")
-            self._context.contradict(record.kind, record.place, why, _raw(record))
+            self._context.contradict(record.kind, record.place, why, raw_record(record.record))
             return
         self._count(record, "conflicting", solved="replaced")
-        self._context.brought(f"replaced_{record.kind}", record.record_id, record.place, pk, _zoneless(record))
+        self._context.brought(f"replaced_{record.kind}", record.record_id, record.place, pk, record.zoneless)
         self._context.report.sums.add(record)
 
-    def _settle(self, record: LegacyRecord, outcome: Outcome, session: int | None, *, solved: str = "") -> None:
+    def _settle_new(self, fresh: list[tuple[ReadRecord, int | None]]) -> None:
+        """Settle records that are new and come without steps, as nearly all do: counted together, a kind at a time."""
+        context = self._context
+        report, origins = context.report, context.origins
+        for kind, number in Counter(record.kind for record, _session in fresh).items():
+            report.kinds[kind].new += number
+        for kind, number in Counter(record.kind for record, _session in fresh if record.repaired).items():
+            report.kinds[kind].repaired += number
+        zone = str(context.zone)
+        for record, session in fresh:
+            assumed = zone if record.zoneless else ""
+            origins.add(record.kind, record.record_id, record.place, session, assumed)
+            if record.summed is not None:
+                report.sums.add(record)
+                report.new_sums.add(record)
+
+    def _settle(self, record: ReadRecord, outcome: Outcome, session: int | None, *, solved: str = "") -> None:
         context, report, result = self._context, self._context.report, RESULTS[outcome.kind.value]
         self._count(record, "conflicting" if solved else result, solved=solved)
         if result in ("new", "same"):
             report.sums.add(record)
             if result == "new":
                 report.new_sums.add(record)
-                context.brought(record.kind, record.record_id, record.place, session, _zoneless(record))
+                context.brought(record.kind, record.record_id, record.place, session, record.zoneless)
             if solved:
                 context.log.add_note(kept_beside_finding(record.kind, record, record.record_id))
             return
         detail = f"{outcome.pointer}: {outcome.reason}"
         tell = context.contradict if result == "conflicting" else context.refuse
-        tell(record.kind, record.place, detail, _raw(record))
+        tell(record.kind, record.place, detail, raw_record(record.record))
 
-    def _count(self, record: LegacyRecord, result: str, *, solved: str = "") -> None:
+    def _count(self, record: ReadRecord, result: str, *, solved: str = "") -> None:
         """Count what became of a record; the steps of a task share its lot."""
         repaired = record.repaired and result != "rejected"
         self._context.settle(record.kind, result, repaired=repaired, solved=solved)
@@ -158,18 +182,9 @@ class RecordImport:
         counts.same += found
 
 
-def _steps(record: LegacyRecord) -> int:
+def _steps(record: ReadRecord) -> int:
     """How many subtasks come along with a record."""
-    return len(record.fields.get("subtasks") or ()) if record.kind == "task" else 0
-
-
-def _zoneless(record: LegacyRecord) -> int:
-    """How many times of a record rest on the zone that was assumed; a task has those of its steps as well."""
-    number = times_assumed(record.timestamp)
-    if record.kind == "task":
-        rows = (record.fields, *(record.fields.get("subtasks") or ()))
-        number += times_assumed(*(row.get(name) for row in rows for name in ("created_at", "updated_at")))
-    return number
+    return len(record.record.fields.get("subtasks") or ()) if record.kind == TASK_KIND else 0
 
 
 def _placeholder(session_id: str, begun: datetime) -> SessionDraft:
@@ -180,14 +195,3 @@ def _placeholder(session_id: str, begun: datetime) -> SessionDraft:
         created_at=begun,
         updated_at=begun,
     )
-
-
-def _raw(record: LegacyRecord) -> dict[str, Any]:
-    """The record as it would come to the API."""
-    return {
-        "record_type": record.kind,
-        "session_id": record.session_id,
-        "record_id": record.record_id,
-        "timestamp": record.timestamp,
-        **record.fields,
-    }

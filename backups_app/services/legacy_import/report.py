@@ -3,16 +3,16 @@
 from collections import defaultdict
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
-from backups_app.legacy.types import NO_SERVER, Finding, LegacyRecord
+from backups_app.legacy.types import NO_SERVER, Finding
 from backups_app.services.legacy_import.layers import LayeredSet
-from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
+from backups_app.services.legacy_reading.entries import TOKEN_SUMS, ReadRecord
+from config.shared.fields import EXACT
 
 SHOWN_FINDINGS = 1000
 SUMMED = ("token_usage", "cost")
-TOKEN_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Sums:
     cost: Decimal = field(default_factory=Decimal)
     _seen: LayeredSet[int] = field(default_factory=LayeredSet, repr=False, compare=False)
 
-    def add(self, record: LegacyRecord) -> None:
+    def add(self, record: ReadRecord) -> None:
         """Add what a record of tokens or of cost says; one that a store holds twice is added once."""
         if record.kind not in SUMMED:
             return
@@ -58,14 +58,15 @@ class Sums:
         if key in self._seen:
             return
         self._seen.add(key)
-        if record.kind == "token_usage":
-            for name in TOKEN_SUMS:
-                setattr(self, name, getattr(self, name) + (record.fields[name] or 0))
-        elif record.fields["total_cost"] is not None:
-            with localcontext(prec=EXACT_DIGITS + EXACT_PLACES):
-                self.cost += record.fields["total_cost"]
+        if isinstance(record.summed, tuple):
+            prompt, completion, total = record.summed
+            self.prompt_tokens += prompt or 0
+            self.completion_tokens += completion or 0
+            self.total_tokens += total or 0
+        elif record.summed is not None:
+            self.cost = EXACT.add(self.cost, record.summed)
 
-    def recall(self, record: LegacyRecord) -> None:
+    def recall(self, record: ReadRecord) -> None:
         """Know a record that was added before the run was interrupted."""
         if record.kind in SUMMED:
             self._seen.add(_key(record))
@@ -83,7 +84,7 @@ class Sums:
         return {**{name: getattr(self, name) for name in TOKEN_SUMS}, "cost": format(self.cost, "f")}
 
 
-def _key(record: LegacyRecord) -> int:
+def _key(record: ReadRecord) -> int:
     return hash((record.session_id, record.kind, record.record_id))
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from backups_app.legacy.types import Finding, LegacyRecord, LegacySession, LegacyWorkflow, Level, Place, StoreBegins
+from backups_app.legacy.types import Finding, LegacySession, LegacyWorkflow, Level, Place, StoreBegins
 from backups_app.models import ImportFinding, ImportRun
 from backups_app.services.legacy_import.conflicts import OnConflict
 from backups_app.services.legacy_import.items import ImportContext
-from backups_app.services.legacy_import.read_ahead import Entry
-from backups_app.services.legacy_import.report import SHOWN_FINDINGS, TOKEN_SUMS, ImportReport, KindCounts, Sums
+from backups_app.services.legacy_import.report import SHOWN_FINDINGS, ImportReport, KindCounts, Sums
 from backups_app.services.legacy_import.sessions import renamed_recall
+from backups_app.services.legacy_reading.entries import TOKEN_SUMS, Entry, ReadRecord
 from sessions_app.models import Session
 
 IDS_PER_QUERY = 500
@@ -44,7 +44,7 @@ def recall(entries: Iterable[Entry], context: ImportContext) -> None:
     names: set[str] = set()
     sessions: list[LegacySession] = []
     for entry in entries:
-        if isinstance(entry, LegacyRecord):
+        if isinstance(entry, ReadRecord):
             names.add(entry.session_id)
             context.report.sums.recall(entry)
             context.report.new_sums.recall(entry)

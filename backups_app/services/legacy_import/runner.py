@@ -14,10 +14,10 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from backups_app.legacy.files import is_file, is_folder
-from backups_app.legacy.formats import FORMATS, LegacyStore, detect
+from backups_app.legacy.formats import FORMATS, detect
 from backups_app.legacy.locations import Location, location_of
-from backups_app.legacy.types import Finding, Limits, Reading, StoreBegins
-from backups_app.legacy.walking import SeveralStores, parts_of
+from backups_app.legacy.types import Finding, Limits, StoreBegins
+from backups_app.legacy.walking import parts_of
 from backups_app.models import ImportRun
 from backups_app.services.leases import lease_renewed
 from backups_app.services.legacy_import.chunks import chunks
@@ -26,7 +26,6 @@ from backups_app.services.legacy_import.fingerprints import fingerprint_of
 from backups_app.services.legacy_import.items import ImportContext
 from backups_app.services.legacy_import.options import ImportOptions
 from backups_app.services.legacy_import.parts import Parts
-from backups_app.services.legacy_import.read_ahead import Entry, ReadAhead
 from backups_app.services.legacy_import.report import ImportReport
 from backups_app.services.legacy_import.report_file import report_path, report_write
 from backups_app.services.legacy_import.resuming import recall, report_of
@@ -39,13 +38,15 @@ from backups_app.services.legacy_import.runs import (
     run_take_over,
     stale_imports_interrupt,
 )
+from backups_app.services.legacy_reading.entries import Entry
+from backups_app.services.legacy_reading.job import SEVERAL, ReadingJob
+from backups_app.services.legacy_reading.readers import Reader, reader_of
 from config.shared.callers import Caller
 from config.shared.errors import InvalidInput
 from config.shared.retries import retried
 
 AUTO = "auto"
 SOURCE_LENGTH = 1000
-SEVERAL = "several"
 # JSON can write a text twice as long as UTF-8 (\uXXXX for a Chinese character), and a record has more than one field. A
 # longer line is told and passed over without being held in memory.
 LINE_PER_RECORD = 3
@@ -163,12 +164,6 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {why}"
 
 
-def _opened(run: ImportRun, path: Location, reading: Reading) -> LegacyStore:
-    if run.source_format == SEVERAL and isinstance(path, Path):
-        return SeveralStores(path, parts_of(path), reading)
-    return FORMATS[run.source_format].open(path, reading)
-
-
 class _Import:
     """One process at work on a run that it has begun or taken over; `alone` says that nobody else sees its row."""
 
@@ -213,21 +208,25 @@ class _Import:
         return nullcontext() if self._alone else lease_renewed(run_mine(self._run), f"import-{self._run.pk}")
 
     def _bring_in(self, path: Location) -> None:
+        reader = reader_of(self._job(path))
+        with reader.entries() as entries:
+            self._go_on(entries)
+            for chunk in chunks(entries):
+                self._context = retried(lambda chunk=chunk: self._tried(chunk))  # type: ignore[misc]
+                self._context.settle_batch()
+                self._tell(reader)
+        self._tell(reader)
+
+    def _job(self, path: Location) -> ReadingJob:
         limits = Limits(
             line_bytes=LINE_PER_RECORD * settings.MAX_RECORD_BYTES,
             connect_seconds=settings.CONNECT_TIMEOUT,
             query_seconds=settings.QUERY_TIMEOUT,
         )
-        ahead = ReadAhead()
-        reading = Reading(ahead.add, self._options.zone, limits, self._options.statuses)
-        store = _opened(self._run, path, reading)
-        with ahead.entries(store.items()) as entries:
-            self._go_on(entries)
-            for chunk in chunks(entries):
-                self._context = retried(lambda chunk=chunk: self._tried(chunk))  # type: ignore[misc]
-                self._context.settle_batch()
-                self._tell(store)
-        self._tell(store)
+        return ReadingJob(
+            path, self._run.source_format, self._options.zone, limits, self._options.statuses, self._context.now,
+            settings.MAX_RECORD_BYTES,
+        )  # fmt: skip
 
     def _go_on(self, entries: Iterator[Entry]) -> None:
         """Pass over what is committed already."""
@@ -261,10 +260,10 @@ class _Import:
     def _now(self) -> datetime:
         return self._begun + timedelta(seconds=time.monotonic() - self._clock)
 
-    def _tell(self, store: LegacyStore) -> None:
+    def _tell(self, reader: Reader) -> None:
         if self._progress is not None:
             seconds = time.monotonic() - self._clock
-            self._progress(Standing(store.bytes_read, store.bytes, self._run.position, self._passed, seconds))
+            self._progress(Standing(reader.bytes_read, reader.bytes, self._run.position, self._passed, seconds))
 
     def _end(self, status: ImportRun.Status, failure: str = "") -> None:
         """Store how the run ended."""

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from history_app.services.drafts import Draft
 from history_app.services.ingest.results import NEW, SAME, Outcome, OutcomeKind
 from history_app.services.ingest.sessions import TakenSession
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct, gc=False):
     """One record of the batch with the session it belongs to; `index` is its place in the batch."""
 
     index: int

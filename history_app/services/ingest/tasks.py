@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from history_app.models import Task
 from history_app.services.drafts import ToolCallDraft
 from history_app.services.ingest import statements
@@ -26,8 +28,8 @@ def tasks_resolve(entries: Sequence[Entry], batch: Batch) -> list[Entry]:
         elif (pk := known.get((entry.session.pk, draft.task))) is None:
             batch.outcomes[entry.index] = UNKNOWN_TASK
         else:
-            draft.task = pk
-            resolved.append(entry)
+            # A copy: a batch that is tried again finds its tasks under other numbers.
+            resolved.append(Entry(entry.index, replace(draft, task=pk), entry.session))
     return resolved
 
 
