@@ -5,10 +5,13 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import orjson
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from config.shared.errors import InvalidInput, TooLarge
@@ -22,9 +25,21 @@ _MAX_BYTES_PER_CHARACTER = 4
 _STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
+@lru_cache(maxsize=1)
+def _limit() -> int:
+    # Asking Django for a setting takes as long as looking at a short text.
+    limit: int = settings.MAX_RECORD_BYTES
+    return limit
+
+
+@receiver(setting_changed)
+def _forget_limit(**_changed: Any) -> None:
+    _limit.cache_clear()
+
+
 def bounded(text: str, pointer: str) -> str:
     """Return the text. Raises TooLarge when it takes more than MAX_RECORD_BYTES in UTF-8."""
-    limit = settings.MAX_RECORD_BYTES
+    limit = _limit()
     if len(text) * _MAX_BYTES_PER_CHARACTER > limit and len(text.encode()) > limit:
         raise TooLarge(_("%(pointer)s takes more than %(limit)d bytes.") % {"pointer": pointer, "limit": limit})
     return text
