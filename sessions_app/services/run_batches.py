@@ -5,9 +5,9 @@ from datetime import datetime
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 
+from config.shared.bulk_rows import rows_insert
 from sessions_app.models import Workflow, WorkflowRun
 
-ROWS_PER_STATEMENT = 100
 IDS_PER_STATEMENT = 500
 
 
@@ -15,7 +15,8 @@ def runs_store(project_id: int, runs: list[tuple[WorkflowRun, bool]]) -> None:
     """Store the runs whose ids are new, in the caller's transaction; ids of runs are the source's own.
 
     Each comes with whether its workflow's number of uses holds it already; the others are added to that number. The
-    workflows are held first, in one order, so that nobody else can store one of these runs in between.
+    workflows are held first, in one order, so that nobody else stores one of these runs in between; where a run of
+    this id comes to another workflow meanwhile, IntegrityError is raised.
     """
     if not runs:
         return
@@ -27,7 +28,7 @@ def runs_store(project_id: int, runs: list[tuple[WorkflowRun, bool]]) -> None:
         if run.run_id not in there:
             fresh.setdefault(run.run_id, (run, is_counted))
     rows = [run for run, _is_counted in fresh.values()]
-    WorkflowRun.objects.bulk_create(rows, batch_size=ROWS_PER_STATEMENT, ignore_conflicts=True)
+    rows_insert(rows)
     for pk in workflows:
         of_workflow = [(run, is_counted) for run, is_counted in fresh.values() if run.workflow_id == pk]
         if of_workflow:

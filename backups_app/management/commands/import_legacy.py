@@ -37,6 +37,8 @@ class Command(BaseCommand):
     """Brings in an older store. It can be run again at any time: what is there already is counted as the same."""
 
     help = "Bring in the store of an older system. Running it again brings in only what is new."
+    # Those of Django load every address and admin page first.
+    requires_system_checks = ["agentledger"]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

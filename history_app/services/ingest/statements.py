@@ -32,7 +32,7 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequenc
             with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 # Bit by bit: the server stores the first rows while the next ones are being written out.
                 for start in range(0, len(rows), ROWS_PER_WRITE):
-                    copy.write(copy_lines(rows[start : start + ROWS_PER_WRITE]))
+                    copy.write(copy_lines(zip(*rows[start : start + ROWS_PER_WRITE], strict=True)))
             return
         marks = ", ".join(["%s"] * len(columns))
         # PyMySQL joins these into statements of many rows, a megabyte each; SQLite prepares one and runs it again.
