@@ -117,7 +117,7 @@ class RecordImport:
             return
         self._count(record, "conflicting", solved="replaced")
         self._context.brought(f"replaced_{record.kind}", record.record_id, record.place, pk, record.zoneless)
-        self._context.report.sums.add(record)
+        self._context.report.add_sums(record, is_new=False)
 
     def _settle_new(self, fresh: list[tuple[ReadRecord, int | None]]) -> None:
         """Settle records that are new and come without steps, as nearly all do: counted together, a kind at a time."""
@@ -131,17 +131,14 @@ class RecordImport:
         for record, session in fresh:
             assumed = zone if record.zoneless else ""
             origins.add(record.kind, record.record_id, record.place, session, assumed)
-            if record.summed is not None:
-                report.sums.add(record)
-                report.new_sums.add(record)
+            report.add_sums(record, is_new=True)
 
     def _settle(self, record: ReadRecord, outcome: Outcome, session: int | None, *, solved: str = "") -> None:
         context, report, result = self._context, self._context.report, RESULTS[outcome.kind.value]
         self._count(record, "conflicting" if solved else result, solved=solved)
         if result in ("new", "same"):
-            report.sums.add(record)
+            report.add_sums(record, is_new=result == "new")
             if result == "new":
-                report.new_sums.add(record)
                 context.brought(record.kind, record.record_id, record.place, session, record.zoneless)
             if solved:
                 context.log.add_note(kept_beside_finding(record.kind, record, record.record_id))

@@ -50,11 +50,8 @@ class Sums:
     cost: Decimal = field(default_factory=Decimal)
     _seen: LayeredSet[int] = field(default_factory=LayeredSet, repr=False, compare=False)
 
-    def add(self, record: ReadRecord) -> None:
-        """Add what a record of tokens or of cost says; one that a store holds twice is added once."""
-        if record.kind not in SUMMED:
-            return
-        key = _key(record)
+    def add(self, record: ReadRecord, key: int) -> None:
+        """Add what a record of tokens or of cost says, once for each `key`."""
         if key in self._seen:
             return
         self._seen.add(key)
@@ -122,6 +119,14 @@ class ImportReport:
     def zoneless(self) -> int:
         """How many times had no zone."""
         return sum(counts.zoneless for counts in self.kinds.values())
+
+    def add_sums(self, record: ReadRecord, *, is_new: bool) -> None:
+        """Add what an accepted record of tokens or of cost says; one that a store holds twice is added once."""
+        if record.kind in SUMMED:
+            key = _key(record)
+            self.sums.add(record, key)
+            if is_new:
+                self.new_sums.add(record, key)
 
     def forked(self) -> "ImportReport":
         """The same report, to which a batch may add: where the batch fails, it is dropped."""

@@ -39,6 +39,7 @@ from backups_app.services.legacy_import.runs import (
     stale_imports_interrupt,
 )
 from backups_app.services.legacy_reading.entries import Entry
+from backups_app.services.legacy_reading.faults import fault_of
 from backups_app.services.legacy_reading.job import SEVERAL, ReadingJob
 from backups_app.services.legacy_reading.readers import Reader, reader_of
 from config.shared.callers import Caller
@@ -158,12 +159,6 @@ def _recognised(path: Location) -> str:
     return SEVERAL if parts[0].path != path else parts[0].source_format or ""
 
 
-def _told(error: BaseException) -> str:
-    """What made a run fail. An error of the system's names a file by its whole path, which is nobody's business."""
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{type(error).__name__}: {why}"
-
-
 class _Import:
     """One process at work on a run that it has begun or taken over; `alone` says that nobody else sees its row."""
 
@@ -198,7 +193,7 @@ class _Import:
                 self._bring_in(path)
         except BaseException as error:
             if not connection.needs_rollback:
-                self._end(ImportRun.Status.FAILED, _told(error))
+                self._end(ImportRun.Status.FAILED, fault_of(error))
             raise
         fault = self._context.report.fault
         self._end(ImportRun.Status.FAILED if fault else ImportRun.Status.COMPLETED, fault)

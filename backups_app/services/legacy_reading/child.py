@@ -11,12 +11,14 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import IO
 
 from django.conf import settings
 
 from backups_app.legacy.formats import LegacyStore
 from backups_app.services.legacy_reading.entries import Yielded, size_of
+from backups_app.services.legacy_reading.faults import fault_of
 from backups_app.services.legacy_reading.handing_over import BATCH_BYTES, BATCH_ENTRIES
 from backups_app.services.legacy_reading.job import ReadingJob
 from backups_app.services.legacy_reading.wire import LENGTH, end_packed, packed
@@ -43,16 +45,16 @@ class Sending:
 
     def run(self) -> None:
         """Send everything, and how it ended: an error in the reading is told after what came before it."""
-        error = ""
+        fault = trace = ""
         try:
             for item in self._store.items():
                 self.add(item)
             self._send()
         except BrokenPipeError:
             raise
-        except Exception:  # noqa: BLE001 - it is raised again on the other side
-            error = traceback.format_exc()
-        self._put(end_packed(read=self._store.bytes_read, total=self._store.bytes, error=error))
+        except Exception as error:  # noqa: BLE001 - it is raised again on the other side
+            fault, trace = fault_of(error), traceback.format_exc()
+        self._put(end_packed(read=self._store.bytes_read, total=self._store.bytes, fault=fault, trace=trace))
 
     def _send(self) -> None:
         batch, self._batch, self._bytes = self._batch, [], 0
@@ -75,7 +77,9 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(source.fileno(),), daemon=True).start()
     settings.configure(MAX_RECORD_BYTES=job.record_bytes, USE_I18N=False)
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION, *gc.get_threshold()[1:])
-    Sending(job, sink).run()
+    with suppress(BrokenPipeError):
+        # Nobody is there any more who would hear of it.
+        Sending(job, sink).run()
 
 
 def _end_with(source: int) -> None:

@@ -73,9 +73,9 @@ class ReadingProcess:
         raise ReaderFailed(_("The process that reads the store was ended: %s.") % self._how_it_ended())
 
     def _check(self, last: Packed) -> None:
-        if last.error:
-            error = ReaderFailed(last.error.rstrip().rpartition("\n")[2])
-            error.add_note(last.error)
+        if last.fault:
+            error = ReaderFailed(last.fault)
+            error.add_note(last.trace)
             raise error
 
     def _how_it_ended(self) -> str:

@@ -71,7 +71,7 @@ class Records(Struct, array_like=True):
 class Packed(Struct, array_like=True):
     """One batch. `others` are the pickled entries besides, each with its place; `read` of `total` bytes are behind it.
 
-    `held` is what Held unpacks, `error` why the reading ended, where it did so before its time.
+    `held` is what Held unpacks, `fault` why the reading ended, where it did so before its time, and `trace` where.
     """
 
     read: int
@@ -80,7 +80,8 @@ class Packed(Struct, array_like=True):
     others: bytes
     held: bytes
     is_last: bool = False
-    error: str = ""
+    fault: str = ""
+    trace: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -97,9 +98,9 @@ def packed(batch: Sequence[Yielded], *, now: datetime, read: int, total: int) ->
         return _encoder.encode(_packed(batch, [None] * len(batch), read, total))
 
 
-def end_packed(*, read: int, total: int, error: str = "") -> bytes:
+def end_packed(*, read: int, total: int, fault: str = "", trace: str = "") -> bytes:
     """Return the last batch, which is empty: all was read, or why not."""
-    return _encoder.encode(Packed(read, total, Records(), b"", b"", is_last=True, error=error))
+    return _encoder.encode(Packed(read, total, Records(), b"", b"", is_last=True, fault=fault, trace=trace))
 
 
 def unpacked(data: bytes | memoryview) -> Packed:
