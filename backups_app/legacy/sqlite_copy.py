@@ -56,7 +56,9 @@ class SQLiteCopy:
         self._columns = {name: self._stored_columns(name) for name in plain}
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict is None or verdict[0] != "ok":
-            raise Unreadable(f"the database is damaged: {verdict[0] if verdict else 'no answer'}")
+            # SQLite tells it in several lines; a finding is one.
+            told = " ".join(str(verdict[0]).split()) if verdict else "no answer"
+            raise Unreadable(f"the database is damaged: {told}")
         # The check reads long values too, and would fail at the limit.
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.line_bytes)
         self.tables = plain & expected

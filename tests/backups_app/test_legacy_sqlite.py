@@ -117,6 +117,15 @@ def test_a_cut_database_is_reported_and_left_as_it_is(tmp_path):
     assert fingerprints(tmp_path) == before
 
 
+def test_a_damaged_page_is_reported_in_one_line(tmp_path):
+    path = tmp_path / "x.db"
+    write_database(path, {"sessions": [session_row(f"s{number}", metadata="x" * 900) for number in range(100)]})
+    path.write_bytes(path.read_bytes()[:-4096] + bytes(4096))
+    with pytest.raises(Unreadable, match="the database is damaged") as told:
+        ids(path)
+    assert "\n" not in str(told.value)
+
+
 def test_views_are_not_taken_for_tables(tmp_path):
     path = tmp_path / "x.db"
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS session_id FROM n"
