@@ -13,14 +13,15 @@ NICENESS, LEAST = 10, 19
 SHARE = 0.3
 LONGEST_REST_SECONDS = 1.0
 LOOKS_APART_SECONDS = 1.0
-# Somebody writes: about ten appends a second. What the store does by itself, such as leases and canaries, is less.
-BUSY_BYTES_A_SECOND = 32 * 1024
-# What a server has written to its log so far, in bytes. A file has no such number, and after its copy was made only
-# processors are shared.
+# Somebody writes: about ten appends a second. What a store does by itself, such as progress and leases, is less.
+BUSY_ROWS_A_SECOND = 20
+# The rows that a server has written so far. Its log would be no measure: it grows with what the server cleans up by
+# itself, too. A file has no such number, and after its copy was made only processors are shared.
 _WRITTEN = {
-    "postgresql": "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn",
-    "mysql": "SELECT VARIABLE_VALUE FROM information_schema.global_status "
-    "WHERE VARIABLE_NAME = 'INNODB_OS_LOG_WRITTEN'",
+    "postgresql": "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database "
+    "WHERE datname = current_database()",
+    "mysql": "SELECT SUM(VARIABLE_VALUE) FROM information_schema.global_status "
+    "WHERE VARIABLE_NAME IN ('HANDLER_WRITE', 'HANDLER_UPDATE', 'HANDLER_DELETE')",
 }
 
 
@@ -41,7 +42,7 @@ class Neighbours:
     def __init__(self) -> None:
         self._statement = _WRITTEN.get(connection.vendor)
         self._looked_at, self._rested_at = time.monotonic(), time.thread_time()
-        self._written = self._log_bytes()
+        self._written = self._rows_written()
         self._are_there = False
 
     def rest(self) -> None:
@@ -61,11 +62,11 @@ class Neighbours:
         seconds = time.monotonic() - self._looked_at
         if seconds < LOOKS_APART_SECONDS:
             return
-        written = self._log_bytes()
-        self._are_there = written - self._written > BUSY_BYTES_A_SECOND * seconds
+        written = self._rows_written()
+        self._are_there = written - self._written > BUSY_ROWS_A_SECOND * seconds
         self._looked_at, self._written = time.monotonic(), written
 
-    def _log_bytes(self) -> int:
+    def _rows_written(self) -> int:
         if not self._statement:
             return 0
         with connection.cursor() as cursor:
