@@ -82,7 +82,7 @@ def update_rows(model: type[models.Model], columns: Sequence[str], rows: Sequenc
     """Set these columns of rows by primary key; each row is (primary key, values in the columns' order)."""
     if not rows:
         return
-    sets = ", ".join(f"{column} = %s" for column in columns)
+    sets = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
     convert = (lambda value: value) if connection.vendor == "postgresql" else adapted
     with connection.cursor() as cursor:
         cursor.executemany(
