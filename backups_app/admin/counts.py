@@ -22,6 +22,8 @@ OUTCOMES = {
     "both": _("both kept"),
     "zoneless": _("times without zone"),
 }
+# What was read is the sum of the others. Further columns are there when they have something to tell.
+BALANCE = ("read", "new", "same", "conflicting", "rejected")
 
 
 def counts_table(row: ImportRun) -> SafeString | str:
@@ -32,9 +34,10 @@ def counts_table(row: ImportRun) -> SafeString | str:
 def counts_as_table(told: dict[str, Any]) -> SafeString | str:
     """Return a reconciliation as a table: a line a kind, a column an outcome."""
     kinds = {kind: counts for kind, counts in told.items() if isinstance(counts, dict)}
-    columns = list(dict.fromkeys(name for counts in kinds.values() for name in counts))
-    if not columns:
+    names = dict.fromkeys(name for counts in kinds.values() for name in counts)
+    if not names:
         return EMPTY
+    columns = [name for name in names if name in BALANCE or any(counts.get(name) for counts in kinds.values())]
     head = format_html_join("", '<th scope="col">{}</th>', [[OUTCOMES.get(name, name)] for name in columns])
     lines = [
         (kind, format_html_join("", "<td>{}</td>", [[shown_number(counts.get(name, 0))] for name in columns]))
