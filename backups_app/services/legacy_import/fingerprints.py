@@ -12,8 +12,13 @@ def fingerprint_of(location: Location) -> str:
     if not isinstance(location, Path):
         return ""
     digest = hashlib.sha256()
-    found = sorted((entry.name, entry.path) for entry in files_at(location) if isinstance(entry, FoundFile))
-    for name, path in found:
-        told = path.stat()
-        digest.update(f"{name}\0{told.st_size}\0{told.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    # There may be many files: of each no more than this is held.
+    found = sorted(_told(entry) for entry in files_at(location) if isinstance(entry, FoundFile))
+    for name, size, changed in found:
+        digest.update(f"{name}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _told(file: FoundFile) -> tuple[str, int, int]:
+    told = file.path.stat()
+    return file.name, told.st_size, told.st_mtime_ns
