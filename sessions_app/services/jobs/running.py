@@ -75,9 +75,10 @@ def _whole(run: "Run", kind: JobKind) -> Any:
 
 
 def _failed(job: Job, kind: JobKind, error: Exception, now: datetime) -> str | None:
-    # What a service refuses it will refuse again, except where a store is away.
-    for_good = isinstance(error, JobFailed | LedgerError) and not isinstance(error, Unavailable)
-    log.warning("job_attempt_failed", exc_info=not for_good, error=type(error).__name__)
+    refused = isinstance(error, JobFailed | LedgerError)
+    # What a service refuses it will refuse again, except where a store is away or busy.
+    for_good = refused and not isinstance(error, Unavailable)
+    log.warning("job_attempt_failed", exc_info=not refused, error=type(error).__name__)
     if connection.errors_occurred and not connection.in_atomic_block:
         # A connection that broke under the job would break its report too.
         connection.close()
