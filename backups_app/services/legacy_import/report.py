@@ -42,19 +42,15 @@ class KindCounts:
 
 @dataclass(slots=True)
 class Sums:
-    """Tokens of `token_usage` records and money of `cost` records, each record once, to the last digit."""
+    """Tokens of `token_usage` records and money of `cost` records, to the last digit."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
     cost: Decimal = field(default_factory=Decimal)
-    _seen: LayeredSet[int] = field(default_factory=LayeredSet, repr=False, compare=False)
 
-    def add(self, record: ReadRecord, key: int) -> None:
-        """Add what a record of tokens or of cost says, once for each `key`."""
-        if key in self._seen:
-            return
-        self._seen.add(key)
+    def add(self, record: ReadRecord) -> None:
+        """Add what a record of tokens or of cost says."""
         if isinstance(record.summed, tuple):
             prompt, completion, total = record.summed
             self.prompt_tokens += prompt or 0
@@ -62,19 +58,6 @@ class Sums:
             self.total_tokens += total or 0
         elif record.summed is not None:
             self.cost = EXACT.add(self.cost, record.summed)
-
-    def recall(self, record: ReadRecord) -> None:
-        """Know a record that was added before the run was interrupted."""
-        if record.kind in SUMMED:
-            self._seen.add(_key(record))
-
-    def forked(self) -> "Sums":
-        """The same sums, to which a batch may add."""
-        return replace(self, _seen=self._seen.forked())
-
-    def settle(self) -> None:
-        """Keep what the batch added."""
-        self._seen.settle()
 
     def told(self) -> dict[str, Any]:
         """The sums as JSON can hold them exactly."""
@@ -102,6 +85,7 @@ class ImportReport:
     findings_count: int = 0
     duration_seconds: float = 0.0
     file: str = ""
+    _summed: LayeredSet[int] = field(default_factory=LayeredSet, repr=False, compare=False)
 
     @property
     def balances(self) -> bool:
@@ -122,22 +106,34 @@ class ImportReport:
 
     def add_sums(self, record: ReadRecord, *, is_new: bool) -> None:
         """Add what an accepted record of tokens or of cost says; one that a store holds twice is added once."""
+        if record.kind not in SUMMED:
+            return
+        key = _key(record)
+        if is_new or key not in self._summed:
+            self.sums.add(record)
+        if is_new:
+            self.new_sums.add(record)
+        self._summed.add(key)
+
+    def recall(self, record: ReadRecord) -> None:
+        """Know a record that was added before the run was interrupted."""
         if record.kind in SUMMED:
-            key = _key(record)
-            self.sums.add(record, key)
-            if is_new:
-                self.new_sums.add(record, key)
+            self._summed.add(_key(record))
 
     def forked(self) -> "ImportReport":
         """The same report, to which a batch may add: where the batch fails, it is dropped."""
-        kinds = defaultdict(KindCounts, {kind: copy(counts) for kind, counts in self.kinds.items()})
-        sums, new_sums = self.sums.forked(), self.new_sums.forked()
-        return replace(self, kinds=kinds, sums=sums, new_sums=new_sums, findings=[*self.findings])
+        return replace(
+            self,
+            kinds=defaultdict(KindCounts, {kind: copy(counts) for kind, counts in self.kinds.items()}),
+            sums=copy(self.sums),
+            new_sums=copy(self.new_sums),
+            findings=[*self.findings],
+            _summed=self._summed.forked(),
+        )
 
     def settle(self) -> None:
         """Keep what a batch added: it is committed."""
-        self.sums.settle()
-        self.new_sums.settle()
+        self._summed.settle()
 
     def counts_told(self) -> dict[str, dict[str, int]]:
         """The counts by kind as plain data."""

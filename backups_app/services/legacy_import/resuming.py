@@ -46,8 +46,7 @@ def recall(entries: Iterable[Entry], context: ImportContext) -> None:
     for entry in entries:
         if isinstance(entry, ReadRecord):
             names.add(entry.session_id)
-            context.report.sums.recall(entry)
-            context.report.new_sums.recall(entry)
+            context.report.recall(entry)
         elif isinstance(entry, LegacySession):
             names.add(entry.session_id)
             sessions.append(entry)

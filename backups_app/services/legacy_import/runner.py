@@ -1,9 +1,10 @@
 """Runs an import from beginning to end: opens the store, brings everything in batch by batch, and reconciles."""
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -159,6 +160,20 @@ def _recognised(path: Location) -> str:
     return SEVERAL if parts[0].path != path else parts[0].source_format or ""
 
 
+@contextmanager
+def _circles_collected() -> Iterator[Callable[[], int]]:
+    """Yield what frees the circles of a batch; what was there before is not looked through each time.
+
+    A statement that the database refuses leaves a circle of frames behind, which holds all rows of its batch, and
+    Python's own collector comes round to it only when very many such objects have grown old.
+    """
+    gc.freeze()
+    try:
+        yield gc.collect
+    finally:
+        gc.unfreeze()
+
+
 class _Import:
     """One process at work on a run that it has begun or taken over; `alone` says that nobody else sees its row."""
 
@@ -204,11 +219,12 @@ class _Import:
 
     def _bring_in(self, path: Location) -> None:
         reader = reader_of(self._job(path))
-        with reader.entries() as entries:
+        with reader.entries() as entries, _circles_collected() as collect:
             self._go_on(entries)
             for chunk in chunks(entries):
                 self._context = retried(lambda chunk=chunk: self._tried(chunk))  # type: ignore[misc]
                 self._context.settle_batch()
+                collect()
                 self._tell(reader)
         self._tell(reader)
 
