@@ -3,18 +3,13 @@
 import gzip
 import json
 import tracemalloc
-from contextlib import suppress
 from datetime import UTC
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from backups_app.legacy.files import READ_TO_LOOK, Unreadable
+from backups_app.legacy.files import READ_TO_LOOK
 from backups_app.legacy.formats import FORMATS, detect
-from backups_app.legacy.plain_chats.elements import Elements
 from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, Limits, Reading
 from tests.backups_app.real_stores import REAL, with_real_stores
 from tests.samples.plain_chats import CHAT, OPENAI, SHAREGPT, lines, write
@@ -174,26 +169,6 @@ def test_a_list_beyond_every_bound_is_read_a_chat_at_a_time(tmp_path):
     tracemalloc.stop()
     assert count == 5_000
     assert peak < path.stat().st_size
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(alphabet='ab\\"[]{},\n€'),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(alphabet='a"\\,'), inner, max_size=3),
-    max_leaves=20,
-)
-
-
-@given(values=st.lists(JSON, max_size=6), at_once=st.integers(1, 7), indent=st.sampled_from([None, 1]))
-def test_a_list_is_cut_as_json_has_it_wherever_its_pieces_end(values, at_once, indent):
-    text = json.dumps(values, indent=indent).encode()
-
-    class Drops(BytesIO):
-        def read(self, size=-1):
-            return super().read(at_once)
-
-    assert [json.loads(element.data) for element in Elements(Drops(text), 10_000)] == values
-    with suppress(Unreadable):
-        assert list(Elements(Drops(text[:-1]), 10_000)) is None, "a list without an end is no list"
 
 
 @pytest.mark.timeout(60)

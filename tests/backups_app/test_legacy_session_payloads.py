@@ -1,6 +1,7 @@
 """Session payloads are read in every shape that they were saved in, and what is wrong with them is told."""
 
 import json
+import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -8,7 +9,7 @@ import pytest
 
 from backups_app.legacy.files import READ_TO_LOOK
 from backups_app.legacy.formats import FORMATS, detect
-from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, Level, Reading
+from backups_app.legacy.types import LegacyConfig, LegacyRecord, LegacySession, Level, Limits, Place, Reading
 
 BEGUN, CHANGED = "2026-10-01T08:00:00Z", "2026-10-01T09:00:00Z"
 CALL = {
@@ -188,3 +189,95 @@ def test_a_bad_file_is_told_without_its_text_and_stops_nothing(tmp_path, content
     assert "good" in found.sessions
     assert [f for f in found.findings if f.place.path == "bad.json" and f.level in (Level.REJECTED, Level.SKIPPED)]
     assert "FAKE" not in repr(found.findings)
+
+
+def of_members(form, *members):
+    """A batch in one of its forms, of pieces of JSON text; as an object under the keys `k0`, `k1`, ..."""
+    if form == "list":
+        return b"[" + b",".join(members) + b"]"
+    return b"{" + b",".join(b'"k%d": %b' % (number, member) for number, member in enumerate(members)) + b"}"
+
+
+def text_of(session_id, **said):
+    return json.dumps(payload(session_id, **said)).encode()
+
+
+@pytest.mark.parametrize("form", ["list", "object"])
+def test_a_batch_beyond_every_bound_is_read_a_session_at_a_time(tmp_path, form):
+    ids = [f"k{number}" for number in range(450)]
+    state = {"messages": [{"role": "user", "content": "x" * 30_000}]}
+    (tmp_path / "x.json").write_bytes(of_members(form, *(text_of(name, state=state) for name in ids)))
+    limits = Limits(document_bytes=100_000)
+    found = []
+    tracemalloc.start()
+    for item in FORMATS["session_payloads"].open(tmp_path, Reading([].append, limits=limits)).items():
+        if isinstance(item, LegacySession):
+            found.append((item.session_id, item.place))
+        del item
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    keys = map(str, range(len(ids))) if form == "list" else ids
+    assert found == [(name, Place("x.json", table="batch", key=key)) for name, key in zip(ids, keys, strict=True)]
+    assert peak < (tmp_path / "x.json").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "damaged", [b'{"metadata": 1 2, "sk-FAKE0123456789abcdef": {}}', b"", b"{} {}", b"[" * 101 + b"]" * 101]
+)
+@pytest.mark.parametrize(("form", "key"), [("list", "1"), ("object", "k1")])
+def test_a_damaged_member_of_a_batch_is_told_and_those_beside_it_come_in(tmp_path, form, key, damaged):
+    found = Read(tmp_path, {"x.json": of_members(form, text_of("k0"), damaged, text_of("k2"))})
+    assert list(found.sessions) == ["k0", "k2"]
+    assert [place for _code, place in found.told(Level.REJECTED)] == [f"x.json batch[{key}]"]
+    assert "FAKE" not in repr(found.findings)
+
+
+@pytest.mark.parametrize(("form", "end", "sessions"), [
+    ("list", b"", ["k0", "k1"]), ("list", b"}", ["k0", "k1"]), ("list", b"}}", ["k0", "k1", "k2"]),
+    ("list", b"}] {}", ["k0", "k1", "k2"]), ("object", b"", []), ("object", b"}", []), ("object", b"}]", []),
+    ("object", b"}} {}", []),
+])  # fmt: skip
+def test_of_a_batch_with_a_wrong_end_the_whole_elements_of_a_list_come_in(tmp_path, form, end, sessions):
+    batch = of_members(form, text_of("k0"), text_of("k1"), text_of("k2"))
+    found = Read(tmp_path, {"x.json": batch[:-2] + end})
+    assert list(found.sessions) == sessions
+    assert found.told(Level.REJECTED) == [("invalid_json", "x.json")]
+
+
+def test_an_object_is_no_batch_where_its_last_keys_say_that_it_is_a_session(tmp_path):
+    found = Read(tmp_path, {"x.json": {"copies": payload("inner"), **payload("outer")}})
+    assert found.sessions.keys() == {"outer"}
+    assert found.sessions["outer"].metadata["copies"] == payload("inner")
+
+
+def test_of_one_key_twice_in_a_batch_the_later_session_counts(tmp_path):
+    older, later = text_of("s1", status="failed"), text_of("s1", updated_at="2026-11-01T00:00:00Z")
+    for number, (first, second) in enumerate([(older, later), (later, older)]):
+        found = Read(tmp_path / str(number), {"x.json": b'{"s1": ' + first + b', "s1": ' + second + b"}"})
+        assert [item.status for item in found.items if isinstance(item, LegacySession)] == ["completed"]
+        assert found.told(Level.CONFLICT) == [("same_session_twice", "x.json batch[s1]")]
+
+
+def test_what_had_to_be_replaced_in_a_batch_is_told_of_the_session_that_has_it(tmp_path):
+    found = Read(tmp_path, {"x.json": {"s1": payload("s1"), "s2": payload("s2", settings={"title": "a\0"})}})
+    assert found.told(Level.REPAIRED) == [("text_replaced", "x.json batch[s2]")]
+    assert {name: session.repaired for name, session in found.sessions.items()} == {"s1": False, "s2": True}
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_batch_with_a_byte_order_mark_is_read(tmp_path, mark):
+    text = "\ufeff" * (mark == "utf-16-be") + json.dumps([payload("s1"), payload("s2")])
+    found = Read(tmp_path, {"x.json": text.encode(mark)})
+    assert list(found.sessions) == ["s1", "s2"]
+    assert len(found.findings) == 1
+
+
+def test_a_large_document_without_a_session_is_told(tmp_path):
+    large = b"x" * READ_TO_LOOK
+    found = Read(tmp_path, {
+        "list.json": b'["' + large + b'"]', "object.json": b'{"a": "' + large + b'"}',
+        "bad.json": b'{"a": "' + large + b'", "b": 1 2}', "cut.json": b'{"a": "' + large, "good.json": payload("good"),
+    })  # fmt: skip
+    assert list(found.sessions) == ["good"]
+    assert found.told(Level.SKIPPED) == [("not_a_session", "list.json"), ("not_a_session", "object.json")]
+    assert found.told(Level.REJECTED) == [("invalid_json", "bad.json"), ("invalid_json", "cut.json")]

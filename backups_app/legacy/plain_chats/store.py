@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from backups_app.legacy.elements import Elements
 from backups_app.legacy.files import (
     READ_TO_LOOK,
     FoundFile,
@@ -23,7 +24,6 @@ from backups_app.legacy.history_store.encodings import as_utf8
 from backups_app.legacy.json_exact import EXPLAINED, BadJSON, Parsed, parse_json
 from backups_app.legacy.listing import files_listed
 from backups_app.legacy.plain_chats.chats import Chat, ChatTaking, Told
-from backups_app.legacy.plain_chats.elements import Elements
 from backups_app.legacy.plain_chats.shapes import chat_in, is_certain, is_message
 from backups_app.legacy.types import Finding, LegacyItem, Level, Limits, Place, Reading, raw_text
 

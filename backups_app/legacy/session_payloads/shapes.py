@@ -1,6 +1,6 @@
-"""Finds the sessions in a JSON document, whatever was put around them."""
+"""Tells what is a session, and takes off what was put around it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -11,13 +11,18 @@ SESSION_TYPE = "session"
 BATCH = "batch"
 _PARTS = frozenset({"workflow_state", "thread_configs", "settings", "state", "workflow_config"})
 _WRAPPER = frozenset({"id", "type", "data"})
+# By these keys of an object, and by `messages` being a list, it is told whether it is a session.
+OWN_KEYS = _WRAPPER | _PARTS | {"metadata", "messages"}
 # All that the free form of the older interface says.
 _FREE = frozenset({"session_id", "user_id", "created", "messages"})
 Report = Callable[[Finding], None]
 
 
 class Payload(Struct):
-    """One session as it lies in a file. `saved_as` is the id it was saved under, `wrapper` what is around it."""
+    """One session as it lies in a file. `saved_as` is the id it was saved under, `wrapper` what is around it.
+
+    `number` counts the members of a batch from 0, of which two may have the same key.
+    """
 
     document: dict[str, Any]
     place: Place
@@ -25,20 +30,7 @@ class Payload(Struct):
     wrapper: dict[str, Any] | None = None
     repairs: tuple[str, ...] = ()
     size: int = 0
-
-
-def payloads(value: Any, place: Place, report: Report) -> Iterator[Payload]:
-    """The sessions in a document; what is no session is told to `report`."""
-    members: Iterable[tuple[str, Any, Any]] | None = None
-    if type(value) is list and any(is_session(item) for item in value):
-        members = ((str(number), None, item) for number, item in enumerate(value))
-    elif type(value) is dict and not is_session(value) and any(is_session(item) for item in value.values()):
-        members = ((key, key, item) for key, item in value.items())
-    if members is None:
-        yield from _single(value, place, None, report)
-        return
-    for name, saved_as, item in members:
-        yield from _single(item, place.at_row(BATCH, name), saved_as, report)
+    number: int = 0
 
 
 def is_session(value: Any) -> bool:
@@ -67,7 +59,11 @@ def _is_document(value: dict[str, Any]) -> bool:
     return "metadata" in value and not value.keys().isdisjoint(_PARTS)
 
 
-def _single(value: Any, place: Place, saved_as: Any, report: Report) -> Iterator[Payload]:
+def payloads_in(value: Any, place: Place, saved_as: Any, report: Report) -> Iterator[Payload]:
+    """The session that a file or a member of a batch is, out of its wrapper; what is none is told to `report`.
+
+    `saved_as` is the key of the member, if it has one.
+    """
     if not is_session(value):
         detail = "no session: neither a payload nor the wrapper of one"
         # A whole file of another kind is not the store's; a member of a batch is, and is missed.

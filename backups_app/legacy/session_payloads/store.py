@@ -7,14 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from backups_app.legacy.files import READ_TO_LOOK, FoundFile, Unreadable, beginning, files_at, read_whole
-from backups_app.legacy.history_store.encodings import as_utf8
 from backups_app.legacy.history_store.sessions import BadSession
-from backups_app.legacy.json_exact import EXPLAINED, BadJSON, parse_json
+from backups_app.legacy.json_exact import BadJSON, parse_json
 from backups_app.legacy.listing import files_listed
 from backups_app.legacy.secrets import split_secrets
+from backups_app.legacy.session_payloads.documents import payloads_of
 from backups_app.legacy.session_payloads.happened import records_of
 from backups_app.legacy.session_payloads.sessions import PayloadTaking, sealed
-from backups_app.legacy.session_payloads.shapes import Payload, is_certain, payloads
+from backups_app.legacy.session_payloads.shapes import Payload, is_certain
 from backups_app.legacy.times import EPOCH
 from backups_app.legacy.types import (
     Finding,
@@ -67,7 +67,8 @@ class SessionPayloads:
         self._files, self._skipped = files_listed(root, _is_document, "not a file of the store")
         self.bytes = 2 * sum(file.size for file in self._files)
         self.bytes_read = 0
-        self._counting: dict[str, tuple[datetime, Place]] = {}
+        # Of each session when the copy that counts was changed, where it is, and its number there.
+        self._counting: dict[str, tuple[datetime, Place, int]] = {}
 
     def items(self) -> Generator[LegacyItem, None, None]:
         """Everything in the store, some sessions at a time: sessions and their sealed secrets, then their records."""
@@ -93,16 +94,16 @@ class SessionPayloads:
     def _choose(self) -> None:
         """Find out which copy of each session counts: the one changed last, of two such the first in order of names."""
         quiet = Reading(report=_told_later, zone=self.reading.zone, limits=self.reading.limits)
-        for session, _payload in self._read_all(quiet):
+        for session, payload in self._read_all(quiet):
             changed = session.updated_at or datetime.min.replace(tzinfo=UTC)
             held = self._counting.get(session.session_id)
             if held is None or changed > held[0]:
-                self._counting[session.session_id] = (changed, session.place)
+                self._counting[session.session_id] = (changed, session.place, payload.number)
 
     def _sessions(self) -> Iterator[tuple[LegacySession, LegacyConfig | None]]:
         for session, payload in self._read_all(self.reading):
             chosen = self._counting.get(session.session_id)
-            if chosen is not None and chosen[1] != session.place:
+            if chosen is not None and chosen[1:] != (session.place, payload.number):
                 self._contradict(session, payload, chosen[1])
                 continue
             if session.created_at is None:
@@ -118,7 +119,7 @@ class SessionPayloads:
 
     def _read_all(self, reading: Reading) -> Iterator[tuple[LegacySession, Payload]]:
         for file in self._files:
-            for payload in _payloads_of(file, reading):
+            for payload in payloads_of(file, reading):
                 try:
                     yield PayloadTaking(payload, reading).session_of(payload), payload
                 except BadSession as error:
@@ -132,29 +133,6 @@ class SessionPayloads:
         masked, _secrets = split_secrets(payload.document)
         raw = raw_text(json.dumps(masked, ensure_ascii=False, default=str))
         self.reading.report(Finding(Level.CONFLICT, "same_session_twice", session.place, detail, "session", raw))
-
-
-def _payloads_of(file: FoundFile, reading: Reading) -> list[Payload]:
-    """The sessions in a file. A finding never quotes a file, for its settings may hold secrets."""
-    place = Place(file.name)
-    try:
-        data = as_utf8(read_whole(file.path, reading.limits.document_bytes), place, "session", reading)
-        parsed = parse_json(data, reading.limits.depth)
-        if len(parsed.values) != 1 or parsed.rest:
-            raise BadSession("invalid_json", "more than one JSON value in the file")
-    except (BadSession, BadJSON) as error:
-        reading.report(Finding(Level.REJECTED, error.code, place, str(error), "session"))
-        return []
-    except Unreadable as error:
-        reading.report(Finding(Level.REJECTED, "unreadable", place, str(error), "session"))
-        return []
-    found = list(payloads(parsed.values[0], place, reading.report))
-    for payload in found:
-        payload.size = len(data) // len(found)
-        payload.repairs = parsed.repairs
-    for code in parsed.repairs if found else ():
-        reading.report(Finding(Level.REPAIRED, code, place, EXPLAINED[code], "session"))
-    return found
 
 
 def _told_later(finding: Finding) -> None:
