@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import IO
+from typing import Protocol
 
 from backups_app.legacy.files import CHUNK, Line, Unreadable
 
@@ -11,8 +11,15 @@ _TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # All that stands inside of an element before a bracket that matters: texts, and whatever has no brackets inside.
 _FLAT = rb'(?:[^\[\]{}"]++|"(?:[^"\\]++|\\.)*+")'
 _INSIDE = re.compile(rb"(?:%b|[\[{]%b*+[\]}])*+" % (_FLAT, _FLAT), re.DOTALL)
-_KEY = re.compile(rb'\s*+("(?:[^"\\]++|\\.)*+")\s*+:', re.DOTALL)
+_KEY = re.compile(rb'\s*+("(?:[^"\\]++|\\.)*+")\s*+:\s*+', re.DOTALL)
 _ENDS = {b"[": b"]", b"{": b"}"}
+
+
+class Readable(Protocol):
+    """What gives so many bytes, or fewer, and none at its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give the next bytes."""
 
 
 class Elements:
@@ -22,7 +29,7 @@ class Elements:
     element ends. Raises `Unreadable` after the last whole one when the list does not end, or with another bracket.
     """
 
-    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
+    def __init__(self, file: Readable, most_bytes: int) -> None:
         """`file` stands before the `[` or `{`."""
         self._file = file
         self._most = most_bytes
@@ -41,9 +48,9 @@ class Elements:
                 held.add(chunk[taken:at])
                 taken = at + 1
                 if sign in _ENDS:
-                    self._end = _ENDS[sign]
+                    self._open(sign, held)
                 elif sign == b"," or not held.is_blank():
-                    yield Line(number, bytes(held.data), held.is_too_long())
+                    yield held.line(number)
                     number += 1
                 if sign in _ENDS.values():
                     self._close(sign, chunk[taken:])
@@ -67,6 +74,11 @@ class Elements:
             if not rest:
                 return False
         return True
+
+    def _open(self, sign: bytes, before: "_Held") -> None:
+        if not before.is_blank():
+            raise Unreadable("something stands before the list")
+        self._end = _ENDS[sign]
 
     def _close(self, sign: bytes, rest: bytes) -> None:
         if sign != self._end:
@@ -102,26 +114,28 @@ class Elements:
         return sign == b"," and self._depth == 1
 
 
-def key_and_value(member: bytes) -> tuple[bytes, bytes] | None:
-    """The key of an object's member, a JSON text as it stands, and its value; None where there is no such key."""
+def key_of(member: bytes) -> tuple[bytes, int] | None:
+    """The key of an object's member, a JSON text as it stands, and where its value begins; None where it has none."""
     key = _KEY.match(member)
-    return (key[1], member[key.end() :]) if key else None
+    return (key[1], key.end()) if key else None
 
 
 class _Held:
     """What was read of an element so far, up to a bound."""
 
     def __init__(self, most_bytes: int) -> None:
-        self.data = bytearray()
+        self._data = bytearray()
         self._most = most_bytes
         self._length = 0
 
     def add(self, piece: bytes) -> None:
         self._length += len(piece)
-        self.data += piece[: self._most - len(self.data)]
+        self._data += piece[: self._most - len(self._data)]
 
-    def is_too_long(self) -> bool:
-        return self._length > self._most
+    def line(self, number: int) -> Line:
+        """What was read, which is not held any longer."""
+        data, self._data = bytes(self._data), bytearray()
+        return Line(number, data, self._length > self._most)
 
     def is_blank(self) -> bool:
-        return not self.data.strip()
+        return not self._data.strip()

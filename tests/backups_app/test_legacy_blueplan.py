@@ -4,13 +4,15 @@ import gzip
 import io
 import json
 import shutil
+import tracemalloc
 from collections import Counter
 from contextlib import closing
+from functools import partial
 
 import pytest
 import redis
 
-from backups_app.legacy.blueplan.old_backups import unpack
+from backups_app.legacy.blueplan.old_backups import Unpacked
 from backups_app.legacy.files import Unreadable
 from backups_app.legacy.formats import FORMATS, detect
 from backups_app.legacy.locations import URL
@@ -252,6 +254,11 @@ GOOD = packed(KEYS)
     (backup_of(b"plain text"), "bad_backup"), (backup_of(GOOD, data="中文"), "bad_backup"),
     ({"backup_name": "b1", "data_size": 0}, "bad_backup"), ([1], "bad_backup"),
     (backup_of(gzip.compress(b"[1]")), "bad_backup"), (backup_of(GOOD + b"more"), "bad_backup"),
+    (backup_of(gzip.compress(b'{"session:s1": {}, "session:s2": 1 2}')), "bad_backup"),
+    (backup_of(gzip.compress(b'{"session:s1": {}, "session": {"s2": 1 2}}')), "bad_backup"),
+    (backup_of(gzip.compress(b'{"session:s1": {}, 2: 3}')), "bad_backup"),
+    (backup_of(gzip.compress(b'{"session:s1": {}} {}')), "bad_backup"),
+    (backup_of(gzip.compress(b"[]")), "bad_backup"), (backup_of(gzip.compress(b"")), "bad_backup"),
 ])  # fmt: skip
 def test_a_damaged_backup_yields_nothing_and_is_told(tmp_path, told, code):
     write_backup(tmp_path, told)
@@ -283,8 +290,23 @@ def test_a_gzip_bomb_ends_at_the_bound():
     with gzip.GzipFile(fileobj=bomb, mode="wb") as file:
         for _megabyte in range(40):
             file.write(bytes(1 << 20))
+    unpacked = Unpacked(bomb.getvalue(), Limits())
     with pytest.raises(Unreadable, match="unpacks to more than"):
-        unpack(bomb.getvalue(), Limits())
+        list(iter(partial(unpacked.read, 1), b""))
+
+
+def test_a_backup_of_many_keys_is_read_a_key_at_a_time(tmp_path):
+    keys = {f"conversation:s{number:03}": [said(1, "x" * 10_000)] for number in range(600)}
+    write_backup(tmp_path, backup_of(packed(keys)))
+    reading = Reading([].append, limits=Limits(document_bytes=1_000_000))
+    tracemalloc.start()
+    with closing(FORMATS["blueplan"].open(tmp_path, reading).items()) as items:
+        first = next(items)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        found = [first.session_id, *(item.session_id for item in items if isinstance(item, LegacySession))]
+    assert found == [key.partition(":")[2] for key in keys]
+    assert peak < len(json.dumps(keys))
 
 
 def test_bad_lines_and_other_files_are_told(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups_app.legacy.elements import Elements, key_and_value
+from backups_app.legacy.elements import Elements, key_of
 from backups_app.legacy.files import Unreadable
 
 TEXT = st.text(alphabet='ab\\"[]{},:\n€')
@@ -42,8 +42,8 @@ def test_a_list_is_cut_as_json_has_it_wherever_its_pieces_end(values, at_once, i
 def test_an_object_is_cut_into_keys_and_values(values, at_once, indent):
     text = json.dumps(values, indent=indent).encode()
     elements = Elements(Drops(text, at_once), 10_000)
-    pairs = [key_and_value(element.data) for element in elements]
-    assert [(json.loads(key), json.loads(value)) for key, value in pairs] == list(values.items())
+    found = [(*key_of(element.data), element.data) for element in elements]
+    assert [(json.loads(key), json.loads(data[begins:])) for key, begins, data in found] == list(values.items())
     assert elements.is_object
     with pytest.raises(Unreadable):
         list(Elements(Drops(text[:-1] + b"]", at_once), 10_000))
@@ -56,6 +56,12 @@ def test_what_stands_behind_the_end_is_left_alone_and_can_be_asked_for(behind, i
     assert elements.are_followed() is is_something
 
 
+@pytest.mark.parametrize("text", [b"", b"1", b"1 [2]", b'"[" [2]', b"] [2]", b"[1}", b'{"a": [1}'])
+def test_what_is_no_list_is_refused(text):
+    with pytest.raises(Unreadable):
+        list(Elements(Drops(text, 2), 10))
+
+
 @pytest.mark.parametrize("member", [b"", b"1", b'"key"', b"key: 1", b'"key: 1', b"{}: 1"])
 def test_a_member_without_a_key_has_none(member):
-    assert key_and_value(member) is None
+    assert key_of(member) is None

@@ -3,12 +3,14 @@
 import json
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
 import orjson
 
 from backups_app.legacy.blueplan.entries import KINDS, BadValue, Entry, value_of
+from backups_app.legacy.elements import Elements, Readable, key_of
 from backups_app.legacy.files import CHUNK, FoundFile, Unreadable, read_whole
 from backups_app.legacy.types import Finding, Level, Limits, Place, Reading
 
@@ -23,11 +25,12 @@ def backup_entries(file: FoundFile, reading: Reading) -> Iterator[Entry]:
     """The keys in a backup. One that is damaged anywhere yields none: what it holds is no longer what was saved."""
     place = Place(file.name)
     try:
-        members = _members(file, place, reading)
+        packed = _packed(file, place, reading)
+        _look_through(packed, place, reading)
     except (Unreadable, BadValue) as error:
         reading.report(Finding(Level.REJECTED, "bad_backup", place, str(error), "file"))
         return
-    for key, value in members:
+    for key, value in _members(Unpacked(packed, reading.limits), reading.limits):
         data = value.encode("utf-8", "surrogatepass") if type(value) is str else json.dumps(value).encode()
         yield Entry(key, data, place.at_row(TABLE, key))
 
@@ -37,18 +40,19 @@ def is_backup(value: Any) -> bool:
     return type(value) is dict and value.keys() >= {"backup_name", "data_size"}
 
 
-def _members(file: FoundFile, place: Place, reading: Reading) -> list[tuple[str, Any]]:
+def _packed(file: FoundFile, place: Place, reading: Reading) -> bytes:
     data = read_whole(file.path, reading.limits.document_bytes)
-    if not file.name.endswith(PACKED_ENDING):
-        data = _carried(data, file, place, reading)
-    unpacked, members = unpack(data, reading.limits)
-    if members > 1:
-        detail = f"the gzip has {members} members; they were read as one"
+    return data if file.name.endswith(PACKED_ENDING) else _carried(data, file, place, reading)
+
+
+def _look_through(packed: bytes, place: Place, reading: Reading) -> None:
+    """Read all of it, keeping nothing. Raises `Unreadable` or `BadValue` where it is damaged."""
+    unpacked = Unpacked(packed, reading.limits)
+    for _key, _value in _members(unpacked, reading.limits):
+        pass
+    if unpacked.gzips > 1:
+        detail = f"the gzip has {unpacked.gzips} members; they were read as one"
         reading.report(Finding(Level.NOTE, "several_members", place, detail, "file"))
-    value, _repairs = value_of(unpacked, reading.limits.depth)
-    if type(value) is not dict:
-        raise BadValue("not_an_object", "the backup holds no JSON object")
-    return list(_flat(value))
 
 
 def _carried(data: bytes, file: FoundFile, place: Place, reading: Reading) -> bytes:
@@ -77,44 +81,80 @@ def _carried(data: bytes, file: FoundFile, place: Place, reading: Reading) -> by
     return packed
 
 
-def unpack(packed: bytes, limits: Limits) -> tuple[bytes, int]:
-    """What a gzip holds, all of its members, and how many they are.
+class Unpacked:
+    """What a gzip holds, unpacked as it is read; `gzips` counts its members so far.
 
-    Raises `Unreadable` for what is no gzip, is cut or damaged, or unpacks beyond the bounds.
+    Reading raises `Unreadable` for what is no gzip, is cut or damaged (the checksum of each member is held against it),
+    or unpacks beyond the bounds.
     """
-    bound = min(limits.document_bytes, max(len(packed) * limits.unpack_ratio, _ALWAYS_ALLOWED))
-    unpacked, members = bytearray(), 0
-    while packed:
-        if not packed.startswith(_GZIP):
-            raise Unreadable("not a gzip" if members == 0 else "something that is no gzip follows the gzip")
-        members += 1
-        packed = _member(packed, unpacked, bound)
-    if members == 0:
-        raise Unreadable("not a gzip")
-    return bytes(unpacked), members
+
+    def __init__(self, packed: bytes, limits: Limits) -> None:
+        """Nothing is unpacked yet."""
+        self.gzips = 0
+        self._packed = packed
+        self._at = 0
+        self._bound = max(len(packed) * limits.unpack_ratio, _ALWAYS_ALLOWED)
+        self._pieces = self._unpacked()
+
+    def read(self, _size: int, /) -> bytes:
+        """The next piece, whatever its size; nothing at the end."""
+        return next(self._pieces, b"")
+
+    def _unpacked(self) -> Iterator[bytes]:
+        length = 0
+        while self._at < len(self._packed) or self.gzips == 0:
+            if not self._packed.startswith(_GZIP, self._at):
+                raise Unreadable("something that is no gzip follows the gzip" if self.gzips else "not a gzip")
+            self.gzips += 1
+            for piece in self._of_one():
+                length += len(piece)
+                if length > self._bound:
+                    raise Unreadable(f"unpacks to more than {self._bound} bytes")
+                if piece:
+                    yield piece
+
+    def _of_one(self) -> Iterator[bytes]:
+        """Unpack one member, and go to where it ends."""
+        inflate = zlib.decompressobj(_WITH_GZIP_HEADER)
+        try:
+            while not inflate.eof:
+                fed = inflate.unconsumed_tail
+                if not fed:
+                    fed = self._packed[self._at : self._at + CHUNK]
+                    self._at += len(fed)
+                piece = inflate.decompress(fed, CHUNK)
+                if not piece and not fed and not inflate.eof:
+                    raise Unreadable("the gzip is cut")
+                yield piece
+        except zlib.error as error:
+            raise Unreadable(f"the gzip is damaged: {error}") from error
+        self._at -= len(inflate.unused_data)
 
 
-def _member(packed: bytes, unpacked: bytearray, bound: int) -> bytes:
-    """Unpack one member (its checksum is held against it), and return what follows it."""
-    inflate = zlib.decompressobj(_WITH_GZIP_HEADER)
-    try:
-        while not inflate.eof:
-            piece = inflate.decompress(packed, CHUNK)
-            unpacked += piece
-            packed = inflate.unconsumed_tail
-            if len(unpacked) > bound:
-                raise Unreadable(f"unpacks to more than {bound} bytes")
-            if not piece and not packed and not inflate.eof:
-                raise Unreadable("the gzip is cut")
-    except zlib.error as error:
-        raise Unreadable(f"the gzip is damaged: {error}") from error
-    return inflate.unused_data
-
-
-def _flat(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The members by key, also where a backup has them grouped by category."""
-    for key, item in value.items():
-        if key in KINDS and type(item) is dict:
-            yield from ((f"{key}:{rest}", inner) for rest, inner in item.items())
+def _members(unpacked: Readable, limits: Limits) -> Iterator[tuple[str, Any]]:
+    """The members by key, one at a time, also where a backup has them grouped by category."""
+    for key, begins, data in _pieces(unpacked, limits):
+        if key in KINDS and data.startswith(b"{", begins):
+            group = BytesIO(data)
+            group.seek(begins)
+            for rest, inner_begins, inner in _pieces(group, limits):
+                yield f"{key}:{rest}", value_of(inner[inner_begins:], limits.depth - 2)[0]
         else:
-            yield key, item
+            yield key, value_of(data[begins:], limits.depth - 1)[0]
+
+
+def _pieces(file: Readable, limits: Limits) -> Iterator[tuple[str, int, bytes]]:
+    """The members of an object as they stand: the key, where the value begins, and both. Raises `BadValue`."""
+    elements = Elements(file, limits.document_bytes)
+    for piece in elements:
+        found = key_of(piece.data) if elements.is_object else None
+        if found is None:
+            raise BadValue("not_an_object", "the backup holds no JSON object")
+        key, _repairs = value_of(found[0], limits.depth)
+        if piece.too_long:
+            raise BadValue("too_long", f"the value of {key!r:.300} is longer than {limits.document_bytes} bytes")
+        yield key, found[1], piece.data
+    if not elements.is_object:
+        raise BadValue("not_an_object", "the backup holds no JSON object")
+    if elements.are_followed():
+        raise BadValue("invalid_json", "more than one JSON value")

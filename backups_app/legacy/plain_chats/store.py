@@ -1,6 +1,7 @@
 """Reads the chats of a file or a folder: JSON lists of any length, JSON documents, and JSON Lines, also packed."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -76,8 +77,10 @@ def values_in(file: FoundFile, reading: Reading) -> Iterator[Value]:
             return
         with open_unpacked(file.path, limits.unpack_ratio) as opened:
             begun = opened.read(_LOOKED_INTO)
+            unmarked = begun.removeprefix(BOM_UTF8)
             opened.seek(0)
-            if begun.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":
+            if unmarked.lstrip()[:1] == b"[":
+                opened.seek(len(begun) - len(unmarked))
                 for element in Elements(opened, limits.line_bytes):
                     place = Place(file.name).at_row(ENTRY, str(element.number))
                     yield from _values_of(element, place, reading)
@@ -118,7 +121,7 @@ def _values_of(piece: Line, place: Place, reading: Reading) -> Iterator[Value]:
 
 def _parsed(data: bytes, place: Place, reading: Reading) -> Parsed | None:
     try:
-        parsed = parse_json(data.removeprefix(b"\xef\xbb\xbf"), reading.limits.depth)
+        parsed = parse_json(data.removeprefix(BOM_UTF8), reading.limits.depth)
     except BadJSON as error:
         reading.report(Finding(Level.REJECTED, error.code, place, str(error), "session", raw_text(data)))
         return None

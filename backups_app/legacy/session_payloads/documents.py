@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from backups_app.legacy.elements import Elements, key_and_value
+from backups_app.legacy.elements import Elements, key_of
 from backups_app.legacy.files import READ_TO_LOOK, FoundFile, Line, Unreadable, open_plain, read_whole
 from backups_app.legacy.history_store.encodings import UTF16_MARKS, as_utf8
 from backups_app.legacy.json_exact import EXPLAINED, BadJSON, Parsed, parse_json
@@ -61,7 +61,7 @@ def _opened(file: FoundFile, place: Place, reading: Reading) -> Iterator[IO[byte
 
 
 class _Document:
-    """One JSON document. What it is is found out first, for what an object is its last key may say."""
+    """One JSON document. First it is found out what it is: whether an object is a batch, its last key may say."""
 
     def __init__(self, opened: IO[bytes], place: Place, reading: Reading) -> None:
         self._file = opened
@@ -97,7 +97,7 @@ class _Document:
         holds_session, fault = False, None
         for member in self._members():
             if member.key in OWN_KEYS:
-                own[member.key] = [] if member.value.lstrip()[:1] == b"[" else None
+                own[member.key] = [] if member.value.startswith(b"[") else None
                 if is_session(own):
                     return _Shape.ONE
             if holds_session:
@@ -168,11 +168,11 @@ class _Document:
             raise BadJSON(_INVALID, _SEVERAL)
 
     def _keyed(self, piece: Line) -> _Member:
-        found = key_and_value(piece.data)
+        found = key_of(piece.data)
         if found is None:
             raise BadJSON(_INVALID, f"entry {piece.number} has no key")
         key = parse_json(found[0], self._reading.limits.depth)
-        return _Member(piece, found[1], key.values[0], key.repairs)
+        return _Member(piece, piece.data[found[1] :], key.values[0], key.repairs)
 
 
 def _of_one_value(parsed: Parsed) -> Parsed:
