@@ -33,7 +33,7 @@ def choice_stated(options: dict[str, Any]) -> Choice | None:
         if any(stated):
             raise CommandError("--on-conflict, --from-project, --into-project and --into-session are for --only.")
         return None
-    if options["replace"] or options["to"]:
+    if options["replace"] or options["target_url"]:
         raise CommandError("A part comes into this store beside what is there: --replace and --to are for the whole.")
     return choice_of(
         only=options["only"],

@@ -109,6 +109,20 @@ def test_an_interrupted_import_is_resumed(project, store):
         run(store, "--resume")
 
 
+def test_what_is_refused_names_the_option_as_it_is_typed(project, store, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CommandError, match=r"^--format: No known store lies in"):
+        run(tmp_path / "empty")
+    run(store)
+    ImportRun.objects.update(status="interrupted", position=1, fingerprint="another")
+    with pytest.raises(CommandError, match=r"^--resume: The store has changed since"):
+        run(store, "--resume")
+    with pytest.raises(CommandError, match=r"^--map-status: "):
+        run(store, "--map-status", "done=unheard-of")
+    with pytest.raises(CommandError, match=r"^path: There is no file or folder"):
+        run(tmp_path / "nothing")
+
+
 def test_without_a_path_there_must_be_a_run(project):
     for arguments in (["--resume"], []):
         with pytest.raises(CommandError, match="which store"):

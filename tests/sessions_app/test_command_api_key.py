@@ -44,8 +44,8 @@ def test_an_empty_project_says_so(project, capsys):
     ("words", "said"),
     [
         (("create", "x", "--project", "nowhere"), "no project"),
-        (("create", "  "), "needs a name"),
-        (("create", "x", "--expires", "-1"), "cannot end before"),
+        (("create", "  "), "^name: A key needs a name"),
+        (("create", "x", "--expires", "-1"), "^--expires: A key cannot end before"),
         (("create", "x", "--expires", "99999999999"), "days"),
         (("revoke", "unknown"), "no key with the prefix"),
     ],

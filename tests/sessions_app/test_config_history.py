@@ -270,7 +270,7 @@ def test_the_command_exports_and_imports(project, now, tmp_path):
         assert ("llms.new" in _values(project)) is (options == [])
     assert before == {key: value for key, value in _values(project).items() if key != "llms.new"}
     (folder / "bad.yaml").write_text("x: [\n")
-    with pytest.raises(CommandError, match=r"bad\.yaml: Line"):
+    with pytest.raises(CommandError, match=r"^bad\.yaml: Line"):
         call_command("configs", "import", str(folder))
     with pytest.raises(CommandError, match="no folder"):
         call_command("configs", "import", str(tmp_path / "absent"))

@@ -4,14 +4,14 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from analytics_app.models.rollups import ROLLUPS
 from analytics_app.services.rollups import usage_roll_up, usage_rollups_reset
+from config.shared.commands import LedgerCommand
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Makes the roll-ups anew. Figures stay right meanwhile: they are read from the facts until it is done."""
 
     help = "Forget the roll-ups of token usage and make them anew from the facts."

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 from rich.filesize import decimal
@@ -31,7 +31,7 @@ from backups_app.services.backups import (
 from backups_app.services.backups.catalogue import Standing
 from backups_app.services.backups.parts import Choice, backup_restore_part
 from config.shared.callers import Caller
-from config.shared.errors import LedgerError
+from config.shared.commands import LedgerCommand
 
 CALLER = Caller("system", "manage.py backup", "admin", project_ids=None, project_id=None)
 # A foreign archive is none of ours, which is no fault.
@@ -39,7 +39,7 @@ FAULTS = (Standing.DAMAGED, Standing.EXCHANGED, Standing.GONE, Standing.UNREADAB
 Options = dict[str, Any]
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Makes, lists, verifies, restores, prunes and deletes backups. The exit code is 0 only when all of it worked."""
 
     help = "Make, list, verify, restore, prune and delete backups of the whole store."
@@ -55,7 +55,9 @@ class Command(BaseCommand):
         restore = actions.add_parser("restore", help="make a store what a backup holds")
         restore.add_argument("name", help="the name of a backup, or the folder of an archive from elsewhere")
         restore.add_argument("--replace", action="store_true", help="what is in the store now is lost")
-        restore.add_argument("--to", metavar="URL", default="", help="another database, as DATABASE_URL has it")
+        restore.add_argument(
+            "--to", metavar="URL", dest="target_url", default="", help="another database, as DATABASE_URL has it"
+        )
         add_part_arguments(restore)
         prune = actions.add_parser("prune", help="remove old backups until MAX_BACKUPS are left")
         scan = actions.add_parser("scan", help="look through BACKUP_DIR, and list archives that are not known yet")
@@ -72,7 +74,7 @@ class Command(BaseCommand):
         """Do what was asked; whatever is refused is told in one line."""
         try:
             getattr(self, f"_{options['action']}")(options, timezone.now())
-        except (LedgerError, ArchiveRefused) as error:
+        except ArchiveRefused as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"The folder of backups refuses: {error}.") from error
@@ -112,7 +114,7 @@ class Command(BaseCommand):
         if (choice := choice_stated(options)) is not None:
             self._restore_part(options, choice, source, dry_run, now)
             return
-        asked = {"replace": options["replace"], "dry_run": dry_run, "target_url": options["to"]}
+        asked = {"replace": options["replace"], "dry_run": dry_run, "target_url": options["target_url"]}
         with progress_shown("Looking" if dry_run else "Restoring", quiet=options["json"]) as check:
             restore = backup_restore(
                 source=source, **asked, requested_by=CALLER.name, caller=CALLER, now=now, check=check

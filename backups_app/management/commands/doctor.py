@@ -5,14 +5,14 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from backups_app.services.doctor import Examination, store_examine
 from config.shared.callers import SYSTEM
+from config.shared.commands import LedgerCommand
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Names each fault with its code and place. Exit code 0 only when nothing is wrong, or all was repaired."""
 
     help = "Look for faults in the store; with --repair put right what can be put right safely."

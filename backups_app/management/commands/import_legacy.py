@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from backups_app.legacy.formats import FORMATS
@@ -24,7 +24,7 @@ from backups_app.services.legacy_import.options import ImportOptions
 from backups_app.services.legacy_import.runner import AUTO
 from config.env import env
 from config.shared.callers import Caller
-from config.shared.errors import LedgerError
+from config.shared.commands import LedgerCommand
 from sessions_app.models import Project
 from sessions_app.models.accounts import DEFAULT_PROJECT
 
@@ -33,7 +33,7 @@ OBJECTS_BEFORE_COLLECTION = 200_000
 LATEST = 0
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Brings in an older store. It can be run again at any time: what is there already is counted as the same."""
 
     help = "Bring in the store of an older system. Running it again brings in only what is new."
@@ -87,13 +87,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no project {options['project']!r}.")
         caller = Caller("system", "import_legacy", "admin", project_ids=None, project_id=project.pk)
         given: dict[str, Any] = {"project_id": project.pk, "now": timezone.now(), "caller": caller}
-        try:
-            if options["undo"] is not None:
-                self._undo(given, options)
-            else:
-                self._import(given, options)
-        except LedgerError as error:
-            raise CommandError(str(error)) from error
+        if options["undo"] is not None:
+            self._undo(given, options)
+        else:
+            self._import(given, options)
 
     def _undo(self, given: dict[str, Any], options: dict[str, Any]) -> None:
         report = import_undo(**given, run_id=options["undo"], dry_run=not options["yes"])

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
 from config.env import BASE_DIR, env
@@ -13,9 +13,10 @@ from config.serving.address import Address, AddressError, address_from_text, lis
 from config.serving.locks import AlreadyRunning, running_lock
 from config.serving.preparation import prepare
 from config.serving.web import fork_web_server
+from config.shared.commands import LedgerCommand
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Prepares the store, then becomes the small process that keeps web server, worker and scheduler running."""
 
     help = "Serve AgentLedger: web server, worker and scheduler. The first start makes the database and a login."

@@ -1,11 +1,10 @@
 """`manage.py sync_schedule`: brings the periodic jobs into the tables that the scheduler reads."""
 
-from django.core.management.base import BaseCommand
-
 from config.schedule_sync import schedule_synchronise
+from config.shared.commands import LedgerCommand
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Needed only where `manage.py serve` is not used; running it again changes nothing."""
 
     help = "Write the periodic jobs of config/schedule.py into the scheduler's tables."

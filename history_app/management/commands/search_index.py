@@ -5,18 +5,18 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from config.shared.commands import LedgerCommand
 from history_app.services.search_index.filling import search_index_fill, search_index_reset
 from history_app.services.search_index.standing import search_index_status
 
 SECONDS_PER_STEP = 2.0
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Fills the search index until nothing more can be taken in. Safe to run at any time, and beside the job."""
 
     help = "Fill the search index, build it anew, or say how far it is. Searches are exact all the while."

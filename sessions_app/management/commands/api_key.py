@@ -5,16 +5,16 @@ from argparse import ArgumentParser
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from config.shared.errors import InvalidInput
+from config.shared.commands import LedgerCommand
 from sessions_app.models import ApiKey, Project
 from sessions_app.models.accounts import DEFAULT_PROJECT
 from sessions_app.services.api_keys import api_key_create, api_key_revoke
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Makes, lists and revokes API keys. A key is printed once, when it is made."""
 
     help = "Make, list or revoke API keys. A key is shown once, when it is made."
@@ -41,11 +41,8 @@ class Command(BaseCommand):
         getattr(self, f"_{options['action']}")(project, options, timezone.now())
 
     def _create(self, project: Project, options: dict[str, Any], now: datetime) -> None:
-        try:
-            asked = {"name": options["name"], "role": options["role"], "expires_at": _end(options["expires"], now)}
-            key, token = api_key_create(project=project, **asked, created_by="command", now=now)
-        except InvalidInput as error:
-            raise CommandError(str(error)) from error
+        asked = {"name": options["name"], "role": options["role"], "expires_at": _end(options["expires"], now)}
+        key, token = api_key_create(project=project, **asked, created_by="command", now=now)
         if options["json"]:
             self.stdout.write(json.dumps({**_row(key), "key": token}))
             return

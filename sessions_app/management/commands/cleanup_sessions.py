@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from config.shared.errors import Unavailable
+from config.shared.commands import LedgerCommand
 from sessions_app.models import Project
 from sessions_app.services.cleanup import sessions_cleanup
 from sessions_app.services.deletion import sessions_purge
@@ -17,7 +17,7 @@ from sessions_app.services.external_deletions import external_deletions_run
 from sessions_app.services.pace import BACKGROUND_SHARE
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """Marks expired sessions, releases idle agents, finishes deletions that were asked for; removes nothing else."""
 
     help = "Mark expired sessions, release idle agents, and finish what deleting a session left to do."
@@ -33,10 +33,7 @@ class Command(BaseCommand):
         idle = settings.AGENT_IDLE_SECONDS
         removed = sessions_purge() if projects is None else 0
         elsewhere = external_deletions_run(clock=timezone.now) if projects is None else 0
-        try:
-            done = sessions_cleanup(now=timezone.now(), idle_seconds=idle, projects=projects, share=BACKGROUND_SHARE)
-        except Unavailable as error:
-            raise CommandError(str(error)) from error
+        done = sessions_cleanup(now=timezone.now(), idle_seconds=idle, projects=projects, share=BACKGROUND_SHARE)
         if options["json"]:
             self.stdout.write(json.dumps({**asdict(done), "removed": removed, "deleted_elsewhere": elsewhere}))
         else:

@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from config.shared.callers import SYSTEM
-from config.shared.errors import InvalidInput, LedgerError
+from config.shared.commands import LedgerCommand
 from sessions_app.models import Project
 from sessions_app.services.config_trees import MOST_BYTES, MOST_FILES, Tree, configs_export, configs_import
 
 
-class Command(BaseCommand):
+class Command(LedgerCommand):
     """`configs export DIR` and `configs import DIR`."""
 
     help = "Exports settings and workflows of a project as YAML files, or imports them."
@@ -38,10 +38,7 @@ class Command(BaseCommand):
                 told = self._export(options["folder"], reveal=options["with_secrets"], **asked)
             else:
                 told = self._import(options["folder"], dry_run=options["dry_run"], **asked)
-        except InvalidInput as error:
-            faults = (f"{each.pointer.lstrip('/')}: {each.detail}" for each in error.errors)
-            raise CommandError("\n".join(faults)) from error
-        except (LedgerError, OSError) as error:
+        except OSError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(told) if options["as_json"] else "\n".join(f"{k}: {v}" for k, v in told.items()))
 
