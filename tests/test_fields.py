@@ -46,11 +46,12 @@ def test_empty_documents_take_no_space():
 
 def test_costs_are_summed_to_the_last_digit():
     costs = ["0.019520000000000006", "0.000867499999", "1E-12", "0.00000000000000000000001", "123456789.1"]
+    costs.append("123456789012.123456789012345678901234")
     session = factories.make_session()
     for cost in costs:
         factories.make_token_usage(session=session, cost=Decimal(cost), cost_status="reported")
     total = TokenUsage.objects.aggregate(total=ExactSum("cost"))["total"]
-    assert total == sum(Decimal(cost) for cost in costs)
+    assert total == Decimal("123580245801.243844289012345684901244")
     assert {row.cost for row in TokenUsage.objects.all()} == {Decimal(cost) for cost in costs}
 
 

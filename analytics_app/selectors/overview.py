@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from django.db import models
@@ -10,7 +12,7 @@ from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from config.shared.callers import Caller
-from config.shared.fields import ExactSum
+from config.shared.fields import EXACT, ExactSum
 from history_app.models import ErrorRecord, LLMCall, Message, Task, TokenUsage, ToolCall
 from sessions_app.models import Project, Session
 
@@ -25,7 +27,8 @@ KINDS: tuple[tuple[str, type[models.Model], str], ...] = (
     ("tasks", Task, "created_at"),
 )
 USAGE_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
-NOTHING = {**{name: 0 for name, _model, _column in KINDS}, "token_usage": 0, **dict.fromkeys(USAGE_SUMS, 0), "cost": 0}
+COUNTS = (*(name for name, _model, _column in KINDS), "token_usage", *USAGE_SUMS)
+NOTHING: dict[str, Any] = {**dict.fromkeys(COUNTS, 0), "cost": Decimal(0)}
 
 
 def overview(*, caller: Caller, days: int, now: datetime) -> dict[str, Any]:
@@ -43,7 +46,8 @@ def overview(*, caller: Caller, days: int, now: datetime) -> dict[str, Any]:
             found[row["project_id"], row["day"]][name] = row["count"]
     for row in _usage_by_day(caller, start, days):
         sums = {name: row[f"{name}_sum"] or 0 for name in USAGE_SUMS}
-        found[row["project_id"], row["day"]] |= {"token_usage": row["count"], **sums, "cost": row["cost_sum"] or 0}
+        cost = row["cost_sum"] or NOTHING["cost"]
+        found[row["project_id"], row["day"]] |= {"token_usage": row["count"], **sums, "cost": cost}
     every_day = [first + timedelta(days=place) for place in range(days)]
     return {"start": first, "end": last, "projects": _projects(caller, every_day, found)}
 
@@ -72,6 +76,7 @@ def _projects(
     shown = []
     for project in projects:
         days = [{"date": day, **found.get((project.pk, day), NOTHING)} for day in every_day]
-        totals = {name: sum(row[name] for row in days) for name in NOTHING}
+        totals: dict[str, Any] = {name: sum(row[name] for row in days) for name in COUNTS}
+        totals["cost"] = reduce(EXACT.add, (row["cost"] for row in days))
         shown.append({"project": project.slug, "totals": totals, "days": days})
     return shown

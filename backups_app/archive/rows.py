@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from backups_app.archive.manifest import Column, Kind
+from config.shared.fields import amount_text
 
 Row = Sequence[Any]
 _MODULUS = 1 << 256
@@ -36,8 +37,7 @@ def time_canonical(value: Any) -> Any:
 
 def decimal_canonical(value: Any) -> str:
     """Return an amount with neither an exponent nor zeros at its end."""
-    number = value if isinstance(value, Decimal) else Decimal(str(value))
-    text = format(number.normalize(), "f")
+    text = amount_text(value if isinstance(value, Decimal) else Decimal(str(value)))
     return "0" if text == "-0" else text
 
 

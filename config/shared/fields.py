@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 BINARY_COLLATIONS = {"mysql": "utf8mb4_nopad_bin", "postgresql": "C"}
 EXACT_DIGITS = 36
 EXACT_PLACES = 24
+# Amounts and their sums are not rounded on the way.
+EXACT = Context(prec=EXACT_DIGITS + EXACT_PLACES)
 # Far above any call, and low enough that a sum of millions of rows stays within 64 bits on SQLite, whose SUM fails
 # where it overflows.
 MAX_TOKENS = 10**12
@@ -124,7 +126,7 @@ class ExactDecimalField(DecimalColumn):
         return format(number, "f") if connection.vendor == "sqlite" and number is not None else number
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
-        return None if value is None else Decimal(str(value)).normalize()
+        return None if value is None else Decimal(str(value)).normalize(EXACT)
 
     def get_db_converters(self, connection: Any) -> list[Any]:
         return [self.from_db_value]
@@ -139,8 +141,10 @@ def exact(value: Any) -> Decimal | None:
         return number.quantize(Decimal(1).scaleb(-EXACT_PLACES)).normalize()
 
 
-# Sums of amounts are not rounded on the way.
-EXACT = Context(prec=EXACT_DIGITS + EXACT_PLACES)
+def amount_text(amount: Decimal) -> str:
+    """Return an amount as every answer writes it: all its digits, no exponent, no needless zeros."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class ExactTotal:

@@ -7,6 +7,7 @@ from typing import Any
 
 from orjson import Fragment
 
+from config.shared.fields import amount_text
 from history_app.models.cost_notes import json_of, note_split
 from history_app.models.usage import stands_alone
 from history_app.selectors.record_rows import Row
@@ -110,7 +111,7 @@ def _dumped(document: Any) -> str:
 
 
 def _amount(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
+    return None if value is None else amount_text(value)
 
 
 def _token_usage(row: Row) -> Record:

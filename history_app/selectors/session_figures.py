@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Avg, Count, Max, Min, Sum
 
-from config.shared.fields import ExactSum
+from config.shared.fields import ExactSum, amount_text
 from history_app.models import ErrorRecord, LLMCall, Message, TokenUsage, ToolCall
 from history_app.selectors.metric_figures import metric_figures
 from history_app.selectors.percentiles import NO_PERCENTILES, percentiles
@@ -72,7 +72,7 @@ def _tokens_and_cost(session: Session) -> dict[str, Any]:
     )
     cost = found.pop("total_cost")
     sums = {name: value or 0 for name, value in found.items()}
-    return {**sums, "total_cost": None if cost is None else format(cost, "f")}
+    return {**sums, "total_cost": None if cost is None else amount_text(cost)}
 
 
 def session_performance(session: Session) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
-from config.shared.fields import ExactSum
+from config.shared.fields import ExactSum, amount_text
 from history_app.models import Task, TokenUsage
 from sessions_app.models import Session
 
@@ -29,5 +29,5 @@ def usage_stats_of_user(project_id: int, user_id: str) -> dict[str, Any]:
         "total_tokens": usage["total"] or 0,
         "prompt_tokens": usage["prompt"] or 0,
         "completion_tokens": usage["completion"] or 0,
-        "cost": None if usage["cost"] is None else format(usage["cost"], "f"),
+        "cost": None if usage["cost"] is None else amount_text(usage["cost"]),
     }

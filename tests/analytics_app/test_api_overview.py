@@ -22,6 +22,33 @@ def test_the_owner_sees_what_came_in_today(owner):
     assert shown["days"][-1]["date"] == answer["end"]
 
 
+@pytest.mark.parametrize(
+    ("costs", "sum_of_them"),
+    [
+        (["0.001045", "0.001000"], "0.002045"),
+        (["0.000"], "0"),
+        (["90.5", "9.5"], "100"),
+        (["123456789012.123456789012345678901234", "0.000000000001"], "123456789012.123456789013345678901234"),
+    ],
+)
+def test_every_answer_writes_the_same_money_in_the_same_way(owner, costs, sum_of_them):
+    owner.post("/api/sessions/", {"session_id": "s-1"})
+    usage = {"session_id": "s-1", "model": "m", "prompt_tokens": 5, "completion_tokens": 2}
+    for cost in costs:
+        owner.post("/api/token-usage/", {**usage, "reported_cost": cost})
+    (shown,) = owner.get(PATH).json()["projects"]
+    told = [shown["totals"], shown["days"][-1], owner.get("/api/analytics/costs/").json()["total"]]
+    assert [each["cost"] for each in told] == [sum_of_them] * 3
+    assert owner.get("/api/analytics/dashboard/").json()["today_cost"] == sum_of_them
+    assert owner.get("/api/sessions/s-1/statistics/").json()["total_cost"] == sum_of_them
+
+
+def test_nothing_costs_0(owner):
+    (shown,) = owner.get(PATH).json()["projects"]
+    assert {day["cost"] for day in [shown["totals"], *shown["days"]]} == {"0"}
+    assert owner.get("/api/analytics/costs/").json()["total"]["cost"] == "0"
+
+
 def test_an_outsider_sees_only_its_own_project(owner, outsider):
     owner.post("/api/sessions/", {"session_id": "s-1"})
     (shown,) = outsider.get(PATH).json()["projects"]

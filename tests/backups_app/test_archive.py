@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import subprocess
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ import zstandard
 
 from backups_app.archive import ArchiveRefused, packing, reading
 from backups_app.archive.manifest import FORMAT_VERSION, MANIFEST, SIGNATURE, manifest_bytes
+from backups_app.archive.rows import decimal_canonical
 from backups_app.archive.sealing import sealed
 from config.generated_secrets import new_backup_signing_key
 from tests.backups_app.archives import IDENTITY, LABEL, SIGNING_KEY, VERIFY_KEY, make_archive
@@ -34,6 +36,19 @@ def test_rows_come_back_as_they_went_in(tmp_path, is_sealed):
     assert len(rows) == 300
     assert rows[0] == (1, f"{LABEL} 1\n\u2028 中文 \x01", "2026-03-14T09:26:53.000001Z", None)
     assert rows[2][3] == b"\x00\xff"
+
+
+@pytest.mark.parametrize(
+    ("amount", "line"),
+    [
+        ("123456789012.123456789012345678901234", "123456789012.123456789012345678901234"),
+        ("0.100000000000000000000000", "0.1"),
+        ("1E+2", "100"),
+        ("-0.00", "0"),
+    ],
+)
+def test_an_amount_is_archived_to_its_last_digit(amount, line):
+    assert decimal_canonical(Decimal(amount)) == decimal_canonical(amount) == line
 
 
 def test_a_table_is_cut_into_parts_that_add_up(tmp_path, monkeypatch):

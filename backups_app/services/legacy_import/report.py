@@ -9,7 +9,7 @@ from typing import Any
 from backups_app.legacy.types import NO_SERVER, Finding
 from backups_app.services.legacy_import.layers import LayeredSet
 from backups_app.services.legacy_reading.entries import TOKEN_SUMS, ReadRecord
-from config.shared.fields import EXACT
+from config.shared.fields import EXACT, amount_text
 
 SHOWN_FINDINGS = 1000
 SUMMED = ("token_usage", "cost")
@@ -61,7 +61,7 @@ class Sums:
 
     def told(self) -> dict[str, Any]:
         """The sums as JSON can hold them exactly."""
-        return {**{name: getattr(self, name) for name in TOKEN_SUMS}, "cost": format(self.cost, "f")}
+        return {**{name: getattr(self, name) for name in TOKEN_SUMS}, "cost": amount_text(self.cost)}
 
 
 def _key(record: ReadRecord) -> int:

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.shared.api.json_bodies import GREATEST_INTEGER, SMALLEST_INTEGER
-from config.shared.fields import EXACT_DIGITS, EXACT_PLACES
+from config.shared.fields import EXACT_DIGITS, EXACT_PLACES, amount_text
 
 # The range that all three databases, in every time zone, agree on.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ class InstantValue(serializers.DateTimeField):
 
 
 class MoneyValue(serializers.DecimalField):
-    """An exact amount, written as text; numbers are taken as well, as they are written."""
+    """An exact amount, written as text without needless zeros; numbers are taken as well, as they are written."""
 
     needs_only_the_row = True
 
@@ -95,7 +95,7 @@ class MoneyValue(serializers.DecimalField):
         return Decimal(super().to_internal_value(repr(data) if isinstance(data, float) else data))
 
     def to_representation(self, value: Any) -> str:
-        return format(value, "f")
+        return amount_text(Decimal(value))
 
 
 class ChoiceValue(serializers.ChoiceField):

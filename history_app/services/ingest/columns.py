@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from config.shared.fields import ExactDecimalField
+from config.shared.fields import EXACT, ExactDecimalField
 
 Row = tuple[Any, ...]
 
@@ -35,7 +35,7 @@ def reader(field: "models.Field[Any, Any]") -> Callable[[Any], Any] | None:
     if isinstance(field, models.DateTimeField):
         return _time_read
     if isinstance(field, ExactDecimalField):
-        return lambda value: Decimal(str(value)).normalize()
+        return lambda value: Decimal(str(value)).normalize(EXACT)
     return None
 
 

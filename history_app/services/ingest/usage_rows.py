@@ -5,6 +5,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from config.shared.fields import amount_text
 from history_app.models.cost_notes import json_of, note_added, note_split, stated_cost
 from history_app.models.usage import ALONE_PREFIX, ALONE_SOURCE, stands_alone
 from history_app.services.drafts import CostDraft, TokenUsageDraft
@@ -83,7 +84,7 @@ def _note(usage: TokenUsageDraft, cost: CostDraft) -> dict[str, Any]:
     if cost.metadata:
         note["metadata"] = json.loads(cost.metadata)
     if usage.reported_cost is not None:
-        note["stated_cost"] = format(usage.reported_cost.normalize(), "f")
+        note["stated_cost"] = amount_text(usage.reported_cost)
         if cost.total_cost is None:
             note["total_cost"] = None
     return note
