@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import call_command, get_commands, load_command_class
+
+from config.shared.commands import LedgerCommand
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("sessions_app", "history_app", "analytics_app", "backups_app")
@@ -106,6 +108,11 @@ def _commands() -> list[str]:
 def test_every_command_is_called_in_a_test(command):
     calls = re.compile(rf"""call_command\(\s*["']{command}["']|manage\.py["'],\s*["']{command}["']|["']{command}["']""")
     assert any(calls.search(path.read_text(encoding="utf-8")) for path in TESTS if path.name != Path(__file__).name)
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_every_command_tells_refusals_without_a_traceback(command):
+    assert isinstance(load_command_class(get_commands()[command], command), LedgerCommand)
 
 
 @pytest.mark.django_db

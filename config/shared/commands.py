@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from config.shared.errors import FieldError, InvalidInput, LedgerError
 
@@ -21,13 +22,15 @@ class LedgerCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run the command. Raises CommandError for what services refuse."""
+        """Run the command. Raises CommandError for what services refuse, and for what the database does."""
         try:
             return super().execute(*args, **options)
         except InvalidInput as error:
             raise CommandError("\n".join(self._told(each) for each in error.errors)) from error
         except LedgerError as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database refuses: {str(error).strip()}") from error
 
     def _told(self, error: FieldError) -> str:
         place = self._place(error.pointer)

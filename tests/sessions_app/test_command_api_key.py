@@ -1,12 +1,15 @@
 """The keys by which agents come in, as operators make them on the command line."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from sessions_app.models import ApiKey
 from tests.clients import ApiClient
+from tests.config.served import manage
 
 pytestmark = pytest.mark.django_db
 
@@ -53,3 +56,12 @@ def test_an_empty_project_says_so(project, capsys):
 def test_what_cannot_be_done_is_said_in_one_line(project, words, said):
     with pytest.raises(CommandError, match=said):
         call_command("api_key", *words)
+
+
+def test_a_store_that_another_one_has_locked_is_told_in_one_line(tmp_path):
+    store = tmp_path / "agentledger.sqlite3"
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        done = manage(tmp_path, "api_key", "create", "x", DATABASE_URL=f"sqlite:///{store}?timeout=0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "CommandError: The database refuses: database is locked\n"

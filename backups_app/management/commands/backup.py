@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DatabaseError
 from django.utils import timezone
 from rich.filesize import decimal
 
@@ -78,8 +77,6 @@ class Command(LedgerCommand):
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"The folder of backups refuses: {error}.") from error
-        except DatabaseError as error:
-            raise CommandError(f"The database refuses: {str(error).strip()}") from error
 
     def _create(self, options: Options, now: datetime) -> None:
         asked = {"name": options["name"], "trigger": Backup.Trigger.COMMAND, "requested_by": CALLER.name}
