@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from backups_app.models import Backup, Restore
+from backups_app.services.backups.catalogue import backups_scan
 from backups_app.services.backups.folders import archive_files, archive_names, archive_remove
 from backups_app.services.backups.removing import (
     backup_delete,
     backup_protect,
     backups_prune,
+    removals_finish,
     stale_backups_fail,
 )
 from backups_app.services.backups.runs import backup_begin, backup_fail, restore_begin, restore_end
@@ -198,6 +200,45 @@ def test_an_interrupted_removal_is_finished_by_the_next(backup_dir):
     (backup_dir / "mine").rename(backup_dir / ".mine.removing")
     backup_delete(backup=row, caller=SYSTEM, now=NOW)
     assert list(backup_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "next_one",
+    [
+        lambda: backups_scan(now=NOW),
+        lambda: backups_prune(keep=5, now=NOW),
+        lambda: stale_backups_fail(now=NOW),
+    ],
+    ids=["scan", "prune", "settle"],
+)
+def test_a_removal_that_was_interrupted_is_finished_folder_and_row(backup_dir, next_one):
+    _made(NOW, name="mine")
+    other = _made(NOW, name="other")
+    (backup_dir / "mine").rename(backup_dir / ".mine.removing")
+    (backup_dir / ".mine.removing" / "tables" / "session" / "001.jsonl.zst").unlink()
+    next_one()
+    assert [path.name for path in backup_dir.iterdir()] == ["other"]
+    assert list(Backup.objects.all()) == [other]
+    assert AuditEntry.objects.get(action="backup.delete").changes == {"name": "mine", "status": "verified"}
+    next_one()
+    assert list(Backup.objects.all()) == [other]
+
+
+def test_nothing_is_finished_while_a_restore_is_at_work(backup_dir):
+    row = _made(NOW, name="mine")
+    (backup_dir / "mine").rename(backup_dir / ".mine.removing")
+    restore_begin(backup_name="x", target="this store", replace=False, requested_by="", now=NOW)
+    assert removals_finish(now=NOW) == []
+    assert list(Backup.objects.all()) == [row]
+
+
+def test_what_was_protected_after_its_removal_failed_is_left_as_it_is(backup_dir):
+    row = _made(NOW, name="mine", protected=True)
+    (backup_dir / "mine").rename(backup_dir / ".mine.removing")
+    stale_backups_fail(now=NOW)
+    assert (backup_dir / ".mine.removing" / "manifest.json").exists()
+    (backup_dir / ".mine.removing").rename(backup_dir / "mine")
+    assert _is_whole(row)
 
 
 def test_a_link_in_place_of_an_archive_is_taken_away_and_not_followed(backup_dir, tmp_path):

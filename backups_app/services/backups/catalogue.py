@@ -13,6 +13,7 @@ from backups_app.models import Backup
 from backups_app.services.backups import keys
 from backups_app.services.backups.folders import archive_folder, archive_names, folder_check
 from backups_app.services.backups.progress import Check, unwatched
+from backups_app.services.backups.removing import removals_finish
 from backups_app.services.backups.verify import archive_read, inspected
 from config.shared.errors import InvalidInput
 
@@ -45,10 +46,12 @@ def backups_scan(*, now: datetime, check: Check = unwatched) -> list[Found]:
 
     An archive is read back in full before it gets its row: it is added as verified, or as damaged. One that the disk
     does not let be read, or that no identity here opens, is unreadable and gets none. One that no trusted key signed is
-    foreign: it gets none, and can neither be restored nor removed from here. Nothing that is known is changed.
+    foreign: it gets none, and can neither be restored nor removed from here. Nothing that is known is changed, but
+    removals that were interrupted are finished.
     Raises Unavailable when the folder is away, Conflict where no key is trusted.
     """
     folder_check()
+    removals_finish(now=now)
     trusted, there = keys.trusted_keys(), archive_names()
     found = [_look(name, trusted, now, check) for name in there]
     archives = Backup.objects.filter(status__in=[Backup.Status.VERIFIED, Backup.Status.DAMAGED])

@@ -93,6 +93,12 @@ def remains() -> Iterator[tuple[str, Path]]:
                 yield entry.name[1 : -len(ending)], entry
 
 
+def half_removed() -> list[str]:
+    """Return the names of the archives whose removal was begun and not ended."""
+    root = Path(settings.BACKUP_DIR)
+    return [name for name, folder in remains() if folder.name.endswith(REMOVING) and not (root / name).exists()]
+
+
 def remains_remove(folder: Path) -> None:
     """Remove a folder that `remains` found, its manifest last."""
     _emptied(folder)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import structlog
 from django.db import transaction
 
 from backups_app.models import Backup, Restore
@@ -10,6 +11,7 @@ from backups_app.services.backups.folders import (
     archive_is_there,
     archive_remove,
     folder_check,
+    half_removed,
     remains,
     remains_remove,
 )
@@ -21,6 +23,7 @@ from sessions_app.services.staff_edits import row_audit, row_update
 # A folder that no row knows may be another installation's that is being written; after a day it is nobody's.
 UNKNOWN_REMAINS = timedelta(days=1)
 FAILURES_KEPT = 10
+log = structlog.get_logger(__name__)
 
 
 def backup_delete(*, backup: Backup, caller: Caller, now: datetime, dry_run: bool = False) -> None:
@@ -40,11 +43,34 @@ def backup_delete(*, backup: Backup, caller: Caller, now: datetime, dry_run: boo
         folder_check()
     if dry_run:
         return
+    _remove(backup, caller, now)
+
+
+def _remove(backup: Backup, caller: Caller, now: datetime) -> None:
     archive_remove(backup.location or backup.name)
     with transaction.atomic():
         told = {"name": backup.name, "status": backup.status}
         row_audit(row=backup, verb="delete", changes=told, caller=caller, now=now)
         backup.delete()
+
+
+def removals_finish(*, now: datetime) -> list[str]:
+    """Finish the removals that were interrupted, folder and row, and return the names of those backups.
+
+    None is touched while a restore is at work, and none that was protected since. What the folder still refuses is
+    left to the next time, which the log tells.
+    """
+    finished: list[str] = []
+    if Restore.objects.filter(is_running=True).exists():
+        return finished
+    for backup in Backup.objects.filter(location__in=half_removed(), protected=False, is_running=None):
+        try:
+            _remove(backup, SYSTEM, now)
+        except OSError as error:
+            log.warning("removal_not_finished", backup=backup.name, error=str(error))
+        else:
+            finished.append(backup.name)
+    return finished
 
 
 def backup_protect(*, backup: Backup, protected: bool, caller: Caller, now: datetime) -> Backup:
@@ -64,6 +90,8 @@ def backups_prune(*, keep: int, now: datetime, caller: Caller = SYSTEM, dry_run:
     Unavailable when the folder of archives is away.
     """
     _refuse_while_restoring()
+    if not dry_run:
+        removals_finish(now=now)
     newest = _newest_there()
     victims = _failed_of_no_use(newest)
     if newest is not None and keep > 0:
@@ -104,19 +132,22 @@ def _oldest(archives: BackupQuerySet, status: str, newest: Backup) -> list[Backu
 def stale_backups_fail(*, now: datetime) -> list[str]:
     """Mark the runs as failed whose process died, remove what they left, and return the names of those backups.
 
-    Safe to run at any time, and twice.
+    Removals that were interrupted are finished, too. Safe to run at any time, and twice.
     """
     dead = dead_runs_end(now=now)
+    removals_finish(now=now)
     _remains_of_the_dead(now)
     return dead
 
 
 def _remains_of_the_dead(now: datetime) -> None:
-    at_work = set(Backup.objects.filter(is_running=True).values_list("name", flat=True))
+    untouched = set(Backup.objects.filter(is_running=True).values_list("name", flat=True))
+    # Whoever protects a backup whose removal has begun wants to keep what is left of it.
+    untouched |= set(Backup.objects.filter(protected=True, location__in=half_removed()).values_list("name", flat=True))
     for name, folder in remains():
         is_known = Backup.objects.filter(name=name).exists()
         is_old = folder.stat().st_mtime < (now - UNKNOWN_REMAINS).timestamp()
-        if name not in at_work and (is_known or is_old):
+        if name not in untouched and (is_known or is_old):
             remains_remove(folder)
 
 
