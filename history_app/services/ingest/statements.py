@@ -11,6 +11,7 @@ from django.db import connection, models
 
 from config.shared.bulk_rows import copy_lines
 from history_app.services.ingest.columns import Row, adapted
+from history_app.services.ingest.packets import packets_explained
 
 ROWS_PER_WRITE = 100
 # Types of the columns of a table of values: what each database calls them.
@@ -21,7 +22,11 @@ _MARIADB_TEXT_COLLATION = "utf8mb4_nopad_bin"
 
 
 def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Add rows. Raises IntegrityError when a constraint objects; the caller's savepoint undoes all of them then."""
+    """Add rows.
+
+    Raises IntegrityError when a constraint objects; the caller's savepoint undoes all of them then. TooLarge where a
+    row is larger than MariaDB takes at once.
+    """
     if not rows:
         return
     quoted = connection.ops.quote_name
@@ -35,10 +40,10 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Sequenc
                     copy.write(copy_lines(zip(*rows[start : start + ROWS_PER_WRITE], strict=True)))
             return
         marks = ", ".join(["%s"] * len(columns))
+        values = [tuple(map(adapted, row)) for row in rows]
         # PyMySQL joins these into statements of many rows, a megabyte each; SQLite prepares one and runs it again.
-        cursor.executemany(
-            f"INSERT INTO {table} ({names}) VALUES ({marks})", [tuple(map(adapted, row)) for row in rows]
-        )
+        with packets_explained(model._meta.label_lower, values):
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
 
 
 def values_table(columns: Sequence[tuple[str, str]], rows: Sequence[Row]) -> tuple[str, list[Any]]:
