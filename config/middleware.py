@@ -1,4 +1,6 @@
-"""Middleware of the frame: an honest answer while the database is away, and the content security policy by path."""
+"""Middleware of the frame: an honest answer while the database is away, limits of bodies, and the policy by path."""
+
+from http import HTTPStatus
 
 import structlog
 from csp.middleware import CSPMiddleware, PolicyParts
@@ -6,7 +8,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config.pages import unavailable
+from config.pages import body_refused, unavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -34,6 +36,29 @@ class DatabaseAway:
     def _answer(request: HttpRequest, error: Exception) -> HttpResponse:
         logger.error("database_away", path=request.path, error=str(error))
         return unavailable(request)
+
+
+class BodyLimits:
+    """Answers 413 to a body over MAX_BODY_BYTES, and 411 to a chunked one, whose length nobody knows.
+
+    They are turned away before anything reads them.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass the request on when its body may be read."""
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            detail = "Send a Content-Length; chunked bodies are not taken."
+            return body_refused(request, HTTPStatus.LENGTH_REQUIRED, detail)
+        if not (length.isascii() and length.isdigit()):
+            return body_refused(request, HTTPStatus.BAD_REQUEST, "The Content-Length is not a number.")
+        if len(length) > len(str(settings.MAX_BODY_BYTES)) or int(length) > settings.MAX_BODY_BYTES:
+            detail = f"The body is over {settings.MAX_BODY_BYTES} bytes."
+            return body_refused(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+        return self.get_response(request)
 
 
 class ContentSecurityPolicyByPath(CSPMiddleware):

@@ -2,8 +2,10 @@
 
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render, resolve_url
+from django.utils.translation import get_language_from_request, override
 from django.utils.translation import gettext as _
 
 RETRY_AFTER_SECONDS = 5
@@ -41,8 +43,24 @@ def unavailable(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def body_refused(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse:
+    """Answer a request whose body is not read, in the words of the API, or to a person in a sentence of their language.
+
+    It is answered before Django looks at the language.
+    """
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not _is_of_the_api(request):
+        with override(get_language_from_request(request)):
+            megabytes = settings.MAX_BODY_BYTES / 1024**2
+            return _answer(request, status, _("Nothing was taken in: at most %g MB can be sent at once.") % megabytes)
+    return _answer(request, status, detail)
+
+
+def _is_of_the_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
 def _answer(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse:
-    if request.path.startswith("/api/"):
+    if _is_of_the_api(request):
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
         return JsonResponse(problem, status=status, content_type="application/problem+json")
     # The page needs neither the database nor a login, so that it can be shown while those are broken.

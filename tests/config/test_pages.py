@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
@@ -83,6 +84,22 @@ def test_while_the_database_is_away_callers_hear_when_to_come_back(browser, page
 
 def test_pages_say_it_in_the_language_of_the_reader(browser):
     assert browser.get("/nothing", headers={"Accept-Language": "zh-hans"})["Content-Language"] == "zh-hans"
+
+
+def test_who_sends_too_much_reads_a_page_in_their_language(browser, settings):
+    settings.MAX_BODY_BYTES = 3 << 19
+
+    def sent(page, **options):
+        file = SimpleUploadedFile("store.zip", b"x" * (settings.MAX_BODY_BYTES + 1))
+        return browser.post(page, {"file": file}, **options)
+
+    answer = sent("/admin/backups_app/importrun/bring-in")
+    assert (answer.status_code, answer["Content-Type"].split(";")[0]) == (413, "text/html")
+    assert "at most 1.5 MB can be sent at once" in answer.text
+    assert "最多可发送 1.5 MB" in sent("/admin/", headers={"Accept-Language": "zh-hans"}).text
+    problem = sent("/api/sessions/")
+    assert (problem.status_code, problem["Content-Type"]) == (413, "application/problem+json")
+    assert problem.json()["detail"] == f"The body is over {settings.MAX_BODY_BYTES} bytes."
 
 
 def _policy(answer) -> dict[str, str]:
