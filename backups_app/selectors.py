@@ -48,6 +48,12 @@ def jobs_at_work(*, kinds: str) -> list[Job]:
     return list(Job.objects.open().filter(starts_with("kind", kinds)).order_by("id")[:JOBS_SHOWN])
 
 
+def job_at_work(*, kind: str, name: str) -> Job | None:
+    """Return the oldest job of this very kind about the backup of this name that is not over."""
+    jobs = Job.objects.open().filter(kind=kind).order_by("id")
+    return next((job for job in jobs if job.arguments.get("name") == name), None)
+
+
 def _state(newest: Backup | None, last: Backup | None, overdue: bool) -> State:
     if last is not None and last.status in (Backup.Status.FAILED, Backup.Status.DAMAGED):
         return "failed"

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from backups_app.admin.restore_page import LOOK_HOLDS
 from backups_app.admin.row_tables import rows_table
 from backups_app.models import Backup, Restore
-from backups_app.selectors import jobs_at_work
+from backups_app.selectors import job_at_work
 from backups_app.services.backups.parts import PART_OF_STORE, Choice, Kind, OnConflict, choice_of, part_look
 from config.shared.admin.callers import caller_of_staff, project_choices
 from config.shared.errors import InvalidInput
@@ -102,7 +102,7 @@ def part_page(request: HttpRequest, backup_admin: Any, backup: Backup) -> HttpRe
         answer = _posted(request, backup, look, form)
         if answer is not None:
             return answer
-    job = next((job for job in jobs_at_work(kinds=KIND) if job.arguments.get("name") == backup.name), None)
+    job = job_at_work(kind=KIND, name=backup.name)
     failed = _newest(backup, Restore.Status.FAILED)
     context = {
         **backup_admin.admin_site.each_context(request),

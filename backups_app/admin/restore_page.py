@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from backups_app.admin.row_tables import rows_table
 from backups_app.models import Backup, Restore
-from backups_app.selectors import jobs_at_work
+from backups_app.selectors import job_at_work
 from backups_app.services.backups.tables import FURNISHED
 from config.shared.admin.callers import caller_of_staff
 from sessions_app.services.jobs import job_enqueue
@@ -27,7 +27,7 @@ def restore_page(request: HttpRequest, backup_admin: Any, backup: Backup) -> Htt
     look = _newest_look(backup)
     if request.method == "POST":
         return _posted(request, backup, look)
-    job = next((job for job in jobs_at_work(kinds=KIND) if job.arguments.get("name") == backup.name), None)
+    job = job_at_work(kind=KIND, name=backup.name)
     context = {
         **backup_admin.admin_site.each_context(request),
         "title": _("Restore %s") % backup,

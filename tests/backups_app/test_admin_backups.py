@@ -127,6 +127,8 @@ def test_a_part_is_looked_at_and_then_brought_back(store, staff_admin):
     assert "Everything else in the store stays as it is." in _text(staff_admin, _at("restore_part", row))
     staff_admin.post(_at("restore_part", row), _asked())
     assert "It is being looked at" in _text(staff_admin, _at("restore_part", row))
+    # The page of the whole restore is of another job, though its kind begins alike.
+    assert staff_admin.get(_at("restore", row)).context["job"] is None
     _run_all()
     answer = staff_admin.get(_at("restore_part", row))
     look = answer.context["look"]
