@@ -21,6 +21,7 @@ from backups_app.services.backups.runs import backup_begin, backup_fail, restore
 from config.shared.callers import SYSTEM
 from config.shared.errors import Conflict, InvalidInput
 from sessions_app.models import AuditEntry, Event
+from tests.backups_app.archives import SIGNING_KEY
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +33,7 @@ SHORT, LONG = (160, 10), (400, 30)
 @pytest.fixture(autouse=True)
 def backup_dir(settings, tmp_path, project):
     settings.BACKUP_DIR = tmp_path / "backups"
+    settings.BACKUP_SIGNING_KEY = SIGNING_KEY
     return settings.BACKUP_DIR
 
 
