@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 
 from backups_app.archive import ArchiveWriter, Manifest
 from backups_app.archive.manifest import FORMAT, FORMAT_VERSION, Database, manifest_read
@@ -43,9 +43,14 @@ def content() -> dict[str, Content]:
 
 @contextmanager
 def at(url: str) -> Any:
-    """Work in another database."""
-    with as_default(database_of_url(url)):
-        yield
+    """Work in another database, in other threads as well: a backup reads in one of its own."""
+    there = database_of_url(url)
+    before, connections.settings["default"] = connections.settings["default"], there.settings_dict
+    try:
+        with as_default(there):
+            yield
+    finally:
+        connections.settings["default"] = before
 
 
 def own_url() -> str:

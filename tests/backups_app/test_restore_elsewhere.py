@@ -33,6 +33,9 @@ def test_it_comes_back_in_a_database_of_another_kind_and_from_there(tmp_path):
     assert (restored.status, restored.target) == ("completed", there)
     with at(there):
         assert content() == before
+        # So it is seen that the second archive is of this store, and not of the first one.
+        factories.make_message(session=factories.make_session())
+        before = content()
         create("second")
         # The control: one character of one row, and it is not the same.
         message = Message.objects.first()
@@ -76,8 +79,9 @@ def test_all_six_ways_between_three_databases(tmp_path):
             restore(configured.BACKUP_DIR / str(number), target_url=url)
             with at(url):
                 assert content() == before
-                create(str(number + 1))
                 assert factories.make_message(session=factories.make_session()).pk
+                before = content()
+                create(str(number + 1))
 
 
 # As the tables were before settings had a history; the newest of the other apps are those that these build on.
