@@ -109,7 +109,7 @@ class ImportReport:
         if record.kind not in SUMMED:
             return
         key = _key(record)
-        if is_new or key not in self._summed:
+        if key not in self._summed:
             self.sums.add(record)
         if is_new:
             self.new_sums.add(record)
