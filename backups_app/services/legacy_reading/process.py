@@ -1,7 +1,6 @@
 """Reads a store in a process of its own: parsing takes as long as storing, and two processes have two cores."""
 
 import fcntl
-import os
 import pickle
 import subprocess
 import sys
@@ -65,6 +64,7 @@ class ReadingProcess:
     def _entries(self, batches: Iterator[bytes]) -> Iterator[Entry]:
         for data in batches:
             batch = unpacked(data)
+            del data
             self.bytes_read, self.bytes = batch.read, batch.total
             if batch.is_last:
                 self._check(batch)
@@ -83,15 +83,16 @@ class ReadingProcess:
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def _receive(self) -> None:
-        waiting = bytearray()
-        while piece := os.read(self._source.fileno(), _PIPE_BYTES):
-            waiting += piece
-            while len(waiting) >= LENGTH.size:
-                end = LENGTH.size + LENGTH.unpack_from(waiting)[0]
-                if len(waiting) < end:
-                    break
-                self._handing.put(bytes(memoryview(waiting)[LENGTH.size : end]), end)
-                del waiting[:end]
+        """Hand over one batch after the other, each read into its place; half a batch is the end of a dead process."""
+        with open(self._source.fileno(), "rb", buffering=_PIPE_BYTES, closefd=False) as source:
+            while len(head := source.read(LENGTH.size)) == LENGTH.size:
+                (length,) = LENGTH.unpack(head)
+                data = source.read(length)
+                if len(data) < length:
+                    return
+                self._handing.put(data, LENGTH.size + length)
+                # A long one is not kept while the next one is waited for.
+                del data
 
     def _close(self) -> None:
         self._process.wait()
