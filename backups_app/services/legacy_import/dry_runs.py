@@ -27,8 +27,10 @@ def dry_run() -> Iterator[None]:
 
 
 def _stage(store: BaseDatabaseWrapper) -> AbstractContextManager[object]:
-    # What an outer transaction has written is in no copy; whoever has opened it holds the lock anyway.
-    return _copy(store) if store.vendor == "sqlite" and not store.in_atomic_block else nullcontext()
+    # What an outer transaction has written is in no copy, and whoever has opened it holds the lock anyway; a store in
+    # memory is of one process.
+    is_shared = store.vendor == "sqlite" and not store.is_in_memory_db()  # type: ignore[attr-defined]
+    return _copy(store) if is_shared and not store.in_atomic_block else nullcontext()
 
 
 @contextmanager
