@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from analytics_app.models.rollups import Grain, UsageSums
 from analytics_app.selectors.usage_groups import SUMS, UsageGroup
 from config.shared.fields import EXACT
+from config.shared.pieces import in_pieces
 from history_app.services.ingest.statements import insert_rows
 
 Key = tuple[Any, ...]
@@ -62,7 +62,5 @@ def _stored(model: type[UsageSums], grain: Grain, wanted: Mapping[Key, Any]) -> 
 
 
 def in_chunks(values: list[Any]) -> Iterable[list[Any]]:
-    """Yield the values, as many at once as a statement takes on every database."""
-    remaining = iter(values)
-    while some := list(islice(remaining, VALUES_PER_STATEMENT)):
-        yield some
+    """Return the values in lists, as many at once as a statement takes on every database."""
+    return in_pieces(values, VALUES_PER_STATEMENT)

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from config.shared.pieces import in_pieces
 from config.shared.retries import TryAgain
 from history_app.selectors.numbering import numbers_of_sessions
 from history_app.services.drafts import Draft
@@ -74,9 +74,7 @@ def sessions_take(
 
 
 def _chunks(names: Iterable[str | int]) -> Iterable[list[Any]]:
-    remaining = iter(sorted(names))
-    while chunk := list(islice(remaining, NAMES_PER_QUERY)):
-        yield chunk
+    return in_pieces(sorted(names), NAMES_PER_QUERY)
 
 
 def _found(project_id: int, names: Iterable[str]) -> dict[str, TakenSession]:

@@ -9,7 +9,6 @@ The scratch store says what each row is to be: keys are exchanged for those of t
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from django.db import DataError, IntegrityError
@@ -22,6 +21,7 @@ from backups_app.services.backups.parts.selecting import marks
 from backups_app.services.backups.snapshots import Snapshot
 from backups_app.services.backups.tables import Model, column_of
 from config.shared.errors import Conflict
+from config.shared.pieces import in_pieces
 from history_app.models import Task
 from history_app.services.ingest.statements import insert_rows, update_rows
 from sessions_app.models import Project, Session, SessionActivity
@@ -55,7 +55,7 @@ class Passed:
     def compare(self, there: Snapshot, column: str, keys: Iterable[int]) -> None:
         """See that the rows whose `column` is one of these keys are what was written. Raises Conflict."""
         found, columns = Passed(self.model, self.fields), [column_of(each) for each in self.fields]
-        for some in _some_of(keys):
+        for some in in_pieces(keys, KEYS_AT_ONCE):
             chosen = f" WHERE {column} IN ({', '.join(map(str, some))})"
             extent = there.extent(self.model._meta.db_table, columns, chosen)
             for rows in there.rows(self.model._meta.db_table, columns, extent, chosen):
@@ -156,12 +156,6 @@ def tasks_found_again(raw: sqlite3.Connection) -> None:
         f"UPDATE {marks(Task)} SET outcome = (SELECT p.outcome FROM {task} t JOIN {marks(Session)} p "
         f"ON p.pk = t.session_id WHERE t.id = {marks(Task)}.pk)"
     )
-    for some in _some_of(targets(raw, Session, coming(Session))):
+    for some in in_pieces(targets(raw, Session, coming(Session)), KEYS_AT_ONCE):
         found = Task.objects.filter(session__in=some).values_list("pk", "session_id", "record_id")
         raw.executemany(statement, list(found))
-
-
-def _some_of(keys: Iterable[int]) -> Iterator[list[int]]:
-    remaining = iter(keys)
-    while some := list(islice(remaining, KEYS_AT_ONCE)):
-        yield some

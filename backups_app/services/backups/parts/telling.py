@@ -13,16 +13,16 @@ from backups_app.models import Restore
 from backups_app.services.backups.parts.belongings import NAMED, named_of, owned, tables_of_parts
 from backups_app.services.backups.parts.choice import Choice, Kind
 from backups_app.services.backups.parts.meeting import Outcome
-from backups_app.services.backups.parts.passing import coming, targets
+from backups_app.services.backups.parts.passing import KEYS_AT_ONCE, coming, targets
 from backups_app.services.backups.parts.selecting import PLACES, marks
 from config.shared.callers import Caller
+from config.shared.pieces import in_pieces
 from sessions_app.models import Event, Project, Session, UserConfig
 from sessions_app.services.audit import audit_record
 from sessions_app.services.events import events_record
 from sessions_app.services.staff_edits import row_audit
 
 IDS_TOLD = 100
-AT_ONCE = 500
 _REPLACED = f"p.outcome = '{Outcome.REPLACED}'"
 # What the audit calls them.
 _TARGETS = {Kind.SESSION: "session", Kind.USER: "user_config", Kind.PROJECT: "project", Kind.CONFIGS: "config"}
@@ -83,7 +83,7 @@ def lost_told(raw: sqlite3.Connection) -> dict[str, int]:
         lost[named.model._meta.label_lower] += len(targets(raw, named.model, _REPLACED))
     for owner in (Session, UserConfig):
         keys = targets(raw, owner, _REPLACED)
-        for some in (keys[start : start + AT_ONCE] for start in range(0, len(keys), AT_ONCE)):
+        for some in in_pieces(keys, KEYS_AT_ONCE):
             for model, holder in owned().items():
                 if holder.related_model is owner:
                     number = model._base_manager.filter(**{f"{holder.name}__in": some}).count()
@@ -119,9 +119,8 @@ def part_tell(
 
 def _sessions(raw: sqlite3.Connection, condition: str) -> Iterator[tuple[int, list[tuple[str, dict[str, Any]]]]]:
     """Yield sessions of the living store by project, some at a time, with what an event says of them."""
-    keys = targets(raw, Session, condition)
-    for start in range(0, len(keys), AT_ONCE):
-        found = Session.objects.filter(pk__in=keys[start : start + AT_ONCE]).order_by("pk")
+    for keys in in_pieces(targets(raw, Session, condition), KEYS_AT_ONCE):
+        found = Session.objects.filter(pk__in=keys).order_by("pk")
         by_project: defaultdict[int, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
         for project, name, status, version in found.values_list("project_id", "session_id", "status", "version"):
             by_project[project].append((name, {"status": status, "version": version}))
